@@ -1,0 +1,363 @@
+//! From the listener to a request and from an answer back to the wire: TCP, TLS, HTTP/1.1 and HTTP/2.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::net::Shutdown;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::gateway::Gateway;
+use crate::misbehaviour::Misbehaviour;
+use crate::received::Received;
+use crate::route;
+
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+
+/// How long a connection that was cut is kept to swallow what the client still sends. Closing it at once would make TCP
+/// reset it, and a reset can destroy what the client has not read yet, such as half an answer.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How much of a body over the limit is read and thrown away, so that the client gets to read the 413.
+const SWALLOWED: usize = 64 * 1024 * 1024;
+
+/// What all connections share.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) gateway: Arc<Gateway>,
+    /// `None` for plain http.
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) http1_only: bool,
+    /// Turns true when the listener is to close and the connections are to end.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl Server {
+    /// Accepts connections until it is told to close. `closed` is dropped when the port is free.
+    pub(crate) async fn run(self, listener: TcpListener, closed: Sender<Infallible>) {
+        let mut closing = self.closing.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = told(&mut closing) => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        self.gateway.count_connection();
+                        tokio::spawn(self.clone().connection(stream));
+                    }
+                    // Too many open files, or a client that went away: neither ends the gateway.
+                    Err(_) => sleep(Duration::from_millis(10)).await,
+                },
+            }
+        }
+        drop(listener);
+        drop(closed);
+    }
+
+    /// One connection from its first byte to its last.
+    async fn connection(self, stream: TcpStream) {
+        let misbehaviour = self.gateway.script.for_connection();
+        if let Some(Misbehaviour::TlsNeverAnswers) = misbehaviour {
+            swallow(stream).await;
+            return;
+        }
+        // A second handle of the socket: a cut closes it under hyper and TLS, which would say good-bye.
+        let Ok((stream, socket)) = twice(stream) else {
+            return;
+        };
+        let cut = match self.tls.clone() {
+            None => self.serve(stream, misbehaviour).await,
+            Some(acceptor) => {
+                let mut closing = self.closing.clone();
+                let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
+                let handshake = tokio::select! {
+                    () = told(&mut closing) => return,
+                    handshake = handshake => handshake,
+                };
+                match handshake {
+                    Ok(Ok(stream)) => self.serve(stream, misbehaviour).await,
+                    // No certificate, no common version, or nothing at all: the client knows why.
+                    _ => return,
+                }
+            }
+        };
+        if cut {
+            let _ = socket.shutdown(Shutdown::Write);
+            if let Ok(stream) = TcpStream::from_std(socket) {
+                let _ = timeout(LINGER, swallow(stream)).await;
+            }
+        }
+    }
+
+    /// Speaks HTTP until the connection ends, and tells whether it is to be cut.
+    async fn serve<S>(self, stream: S, misbehaviour: Option<Misbehaviour>) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        if let Some(Misbehaviour::CutBeforeRead) = misbehaviour {
+            return true;
+        }
+        let cut = Arc::new(Notify::new());
+        let service = service_fn(|request| {
+            let gateway = Arc::clone(&self.gateway);
+            let cut = Arc::clone(&cut);
+            async move { Ok::<_, Infallible>(answer(gateway, request, cut).await) }
+        });
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        // `Wechatpay-Nonce` rather than `wechatpay-nonce`: what WeChat Pay sends over HTTP/1.1.
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .title_case_headers(true);
+        builder.http2().timer(TokioTimer::new());
+        if self.http1_only {
+            builder = builder.http1_only();
+        }
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut closing = self.closing.clone();
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                // The connection first: what was handed to it before the cut is then on the wire.
+                biased;
+                _ = connection.as_mut() => return false,
+                () = cut.notified() => return true,
+                () = told(&mut closing), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// Waits until the gateway is to close, or is gone.
+async fn told(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// One request: read, judged, answered.
+async fn answer(
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+    cut: Arc<Notify>,
+) -> Response<Reply> {
+    let misbehaviour = gateway.script.for_request();
+    if let Some(Misbehaviour::CutBeforeRead) = misbehaviour {
+        return never(&cut).await;
+    }
+    let (parts, body) = request.into_parts();
+    let (body, whole) = match read(body, route::limit(parts.uri.path())).await {
+        Read::Whole(body) => (body, true),
+        Read::TooLarge => (Bytes::new(), false),
+        Read::Broken => return never(&cut).await,
+    };
+    let request = Received::new(parts, body);
+    let answer = gateway.judge(request, whole, misbehaviour.as_ref(), now());
+    match misbehaviour {
+        Some(Misbehaviour::CutAfterRead) => return never(&cut).await,
+        Some(Misbehaviour::Delay(delay)) => sleep(delay).await,
+        _ => {}
+    }
+    // Signed only now: a gateway that was slow signs when it is done.
+    let answer = gateway.seal(answer, misbehaviour.as_ref(), now());
+    let cut = match misbehaviour {
+        Some(Misbehaviour::CutInAnswer) => Some(cut),
+        _ => None,
+    };
+    answer.map(|body| Reply::new(body, cut))
+}
+
+/// Has the connection cut, and does not answer.
+async fn never(cut: &Notify) -> Response<Reply> {
+    cut.notify_one();
+    pending().await
+}
+
+enum Read {
+    Whole(Bytes),
+    TooLarge,
+    Broken,
+}
+
+/// Reads a body of at most `limit` bytes; what goes beyond is thrown away.
+async fn read(mut body: Incoming, limit: usize) -> Read {
+    let mut kept = BytesMut::new();
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Read::Broken;
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        length = length.saturating_add(data.len());
+        if length <= limit {
+            kept.extend_from_slice(&data);
+        } else if length > SWALLOWED {
+            break;
+        }
+    }
+    if length <= limit {
+        Read::Whole(kept.freeze())
+    } else {
+        Read::TooLarge
+    }
+}
+
+/// The body of an answer: the whole of it, or half and then a cut.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    data: Option<Bytes>,
+    /// What is announced and not sent yet.
+    left: u64,
+    cut: Option<Arc<Notify>>,
+}
+
+impl Reply {
+    fn new(body: Bytes, cut: Option<Arc<Notify>>) -> Self {
+        let left = body.len() as u64;
+        let data = match cut {
+            None => body,
+            Some(_) => body.slice(..body.len() / 2),
+        };
+        Self {
+            data: Some(data).filter(|data| !data.is_empty()),
+            left,
+            cut,
+        }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let reply = self.get_mut();
+        if let Some(data) = reply.data.take() {
+            reply.left = reply.left.saturating_sub(data.len() as u64);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match &reply.cut {
+            None => Poll::Ready(None),
+            // hyper flushes what it has while it waits for more; then the connection's own task sees the cut.
+            Some(cut) => {
+                cut.notify_one();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && self.cut.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// The stream ready for use, and a second handle of its socket.
+fn twice(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    // Without it, HTTP/2 waits for acknowledgements that the client delays.
+    stream.set_nodelay(true)?;
+    let stream = stream.into_std()?;
+    let socket = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, socket))
+}
+
+/// Reads until the client closes, and says nothing.
+async fn swallow(mut stream: TcpStream) {
+    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+}
+
+/// The Unix time in seconds.
+fn now() -> i64 {
+    // A clock before 1970 is treated as 1970.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Makes a certificate authority and a certificate of it for 127.0.0.1 and localhost, both of which live as long as this
+/// sandbox, and returns the authority as PEM.
+pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
+    let day = Duration::from_secs(24 * 60 * 60);
+    // From yesterday, for a client whose clock is a little behind.
+    let not_before = SystemTime::now() - day;
+    let not_after = not_before + 398 * day;
+
+    let mut authority = CertificateParams::default();
+    authority.not_before = not_before.into();
+    authority.not_after = not_after.into();
+    authority.distinguished_name = named("WeChat Pay sandbox, made at its start");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let authority_key = KeyPair::generate().map_err(io::Error::other)?;
+    let root = authority
+        .self_signed(&authority_key)
+        .map_err(io::Error::other)?;
+    let issuer = Issuer::new(authority, authority_key);
+
+    let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let mut server = CertificateParams::new(names).map_err(io::Error::other)?;
+    server.not_before = not_before.into();
+    server.not_after = not_after.into();
+    server.distinguished_name = named("localhost");
+    server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    server.use_authority_key_identifier_extension = true;
+    let server_key = KeyPair::generate().map_err(io::Error::other)?;
+    let certificate = server
+        .signed_by(&server_key, &issuer)
+        .map_err(io::Error::other)?;
+
+    // The provider is given here: the process default is neither needed nor installed.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .map_err(io::Error::other)?;
+    config.alpn_protocols = if http1_only {
+        vec![b"http/1.1".to_vec()]
+    } else {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    };
+    Ok((TlsAcceptor::from(Arc::new(config)), root.pem()))
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}

@@ -1,0 +1,151 @@
+//! What the gateway answers, in WeChat Pay's shape and signed.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::authenticate::SCHEME;
+use crate::keys::{self, PlatformKey, random_text};
+
+/// The number behind the `Request-ID`.
+pub(crate) mod number {
+    pub(crate) const SUCCESS: u32 = 0;
+    pub(crate) const PARAMETER: u32 = 268_435_461;
+    pub(crate) const SIGNATURE: u32 = 268_443_699;
+    pub(crate) const RATE: u32 = 268_447_840;
+    pub(crate) const NOT_FOUND: u32 = 268_512_771;
+    /// For whatever has no number that we know of.
+    pub(crate) const OTHER: u32 = 268_435_456;
+}
+
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
+
+pub(crate) const NONCE: HeaderName = HeaderName::from_static("wechatpay-nonce");
+pub(crate) const SERIAL: HeaderName = HeaderName::from_static("wechatpay-serial");
+pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("wechatpay-signature");
+pub(crate) const SIGNATURE_TYPE: HeaderName = HeaderName::from_static("wechatpay-signature-type");
+pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("wechatpay-timestamp");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// 64 characters, so that every one is as likely as the others; `0` and `1` fill the last two places twice over.
+const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678901";
+
+/// An answer that has yet to be signed.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// The number behind the `Request-ID`.
+    pub(crate) number: u32,
+    /// Whether WeChat Pay speaks: it gets a `Request-ID` and a signature.
+    pub(crate) signed: bool,
+}
+
+impl Answer {
+    /// 200 with a JSON body.
+    pub(crate) fn ok(body: &Value) -> Self {
+        Self::json(StatusCode::OK, body, number::SUCCESS)
+    }
+
+    /// An error in WeChat Pay's shape.
+    pub(crate) fn error(
+        status: StatusCode,
+        code: &str,
+        message: &str,
+        detail: Option<Value>,
+        number: u32,
+    ) -> Self {
+        let mut body = json!({ "code": code, "message": message });
+        if let (Some(detail), Some(body)) = (detail, body.as_object_mut()) {
+            body.insert("detail".to_owned(), detail);
+        }
+        Self::json(status, &body, number)
+    }
+
+    pub(crate) fn json(status: StatusCode, body: &Value, number: u32) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        Self {
+            status,
+            headers,
+            body: Bytes::from(body.to_string()),
+            number,
+            signed: true,
+        }
+    }
+
+    /// Signs the answer as of `timestamp`, which is a text so that a misbehaving gateway can say anything.
+    pub(crate) fn sign(self, key: &PlatformKey, timestamp: &str) -> Response<Bytes> {
+        let mut headers = self.headers;
+        if self.signed {
+            let nonce = random_text(ALPHABET, 32);
+            let mut message = format!("{timestamp}\n{nonce}\n").into_bytes();
+            message.extend_from_slice(&self.body);
+            message.push(b'\n');
+            put(&mut headers, NONCE, &nonce);
+            put(&mut headers, TIMESTAMP, timestamp);
+            put(&mut headers, SERIAL, keys::PLATFORM_SERIAL);
+            put(&mut headers, SIGNATURE, &key.sign(&message));
+            put(&mut headers, SIGNATURE_TYPE, SCHEME);
+            put(&mut headers, REQUEST_ID, &request_id(self.number));
+        }
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// Sets a header; a text that no header can hold leaves it out.
+pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    headers.remove(&name);
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        headers.insert(name, value);
+    }
+}
+
+/// `08`, more upper-case hexadecimal digits, a hyphen and a number.
+fn request_id(number: u32) -> String {
+    let digits = random_text(b"0123456789ABCDEF", 42);
+    format!("08{digits}-{number}")
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test may panic, that is how it reports"
+)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_is_32_letters_and_digits_and_a_request_id_says_its_number() {
+        let key = PlatformKey::load().unwrap();
+        let answer = Answer::ok(&json!({})).sign(&key, "1700000000");
+        let nonce = answer.headers().get(NONCE).unwrap().to_str().unwrap();
+        assert_eq!(nonce.len(), 32);
+        assert!(nonce.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let id = answer.headers().get(REQUEST_ID).unwrap().to_str().unwrap();
+        let (hex, number) = id.split_once('-').unwrap();
+        assert_eq!(number, "0");
+        assert_eq!(hex.len(), 44);
+        assert!(hex.starts_with("08"));
+        assert!(hex.bytes().all(|b| b"0123456789ABCDEF".contains(&b)));
+    }
+
+    #[test]
+    fn an_error_without_detail_has_no_detail() {
+        let answer = Answer::error(StatusCode::NOT_FOUND, "X", "m", None, number::NOT_FOUND);
+        assert_eq!(&answer.body[..], br#"{"code":"X","message":"m"}"#);
+    }
+
+    #[test]
+    fn a_text_that_no_header_can_hold_leaves_the_header_out() {
+        let mut headers = HeaderMap::new();
+        put(&mut headers, TIMESTAMP, "1");
+        put(&mut headers, TIMESTAMP, "a\nb");
+        assert!(!headers.contains_key(TIMESTAMP));
+    }
+}

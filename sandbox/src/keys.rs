@@ -1,0 +1,115 @@
+//! The public test keys, and what the gateway does with its own.
+//!
+//! Everything in this file and in `keys/` is published: it proves nothing and protects nothing. No account at WeChat Pay
+//! has these values, so a request signed with them that goes astray is refused there.
+
+use std::io;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+
+/// The number of the one merchant that the gateway knows.
+pub(crate) const MCHID: &str = "1900000109";
+
+/// The serial of `keys/merchant.crt`.
+pub(crate) const MERCHANT_SERIAL: &str = "5A4D42D2053AB2F377643C6EADB695C908E1DC17";
+
+// Public on purpose: see keys/README.md.
+pub(crate) const MERCHANT_PRIVATE_KEY: &str = include_str!("../keys/merchant.key");
+pub(crate) const MERCHANT_CERTIFICATE: &str = include_str!("../keys/merchant.crt");
+const MERCHANT_PUBLIC_KEY: &str = include_str!("../keys/merchant.pub");
+
+/// The ID of the WeChat Pay public key under which the answers are signed.
+pub(crate) const PLATFORM_SERIAL: &str = "PUB_KEY_ID_0119000001092020010100000000000000";
+
+// Public on purpose: see keys/README.md.
+const PLATFORM_PRIVATE_KEY: &str = include_str!("../keys/platform.key");
+pub(crate) const PLATFORM_PUBLIC_KEY: &str = include_str!("../keys/platform.pub");
+
+/// The APIv3 key. Public on purpose, and it says so.
+pub(crate) const APIV3_KEY: &str = "WechatpaySandboxPublicApiv3Key01";
+
+/// The APIv2 key. Public on purpose, and it says so.
+pub(crate) const SECRET: &str = "WechatpaySandboxPublicSecretV201";
+
+const _: () = assert!(APIV3_KEY.len() == 32 && SECRET.len() == 32);
+
+/// The gateway's private key, which signs every answer.
+pub(crate) struct PlatformKey {
+    pair: RsaKeyPair,
+    random: SystemRandom,
+}
+
+impl PlatformKey {
+    pub(crate) fn load() -> io::Result<Self> {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(PLATFORM_PRIVATE_KEY.as_bytes()).map_err(
+            |error| io::Error::other(format!("the sandbox's platform.key is damaged: {error}")),
+        )?;
+        let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|error| {
+            io::Error::other(format!("the sandbox's platform.key is damaged: {error}"))
+        })?;
+        let key = Self {
+            pair,
+            random: SystemRandom::new(),
+        };
+        // The first signature of a process takes AWS-LC some 30 ms; let the start pay for it, not the first answer.
+        key.sign(b"");
+        Ok(key)
+    }
+
+    /// Signs with RSA PKCS#1 v1.5 and SHA-256, as Base64.
+    ///
+    /// The fixed key can't fail to sign. If it did, the signature would be empty, which every client refuses: a gateway
+    /// that can't sign must not look like one that did.
+    pub(crate) fn sign(&self, message: &[u8]) -> String {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        match self
+            .pair
+            .sign(&RSA_PKCS1_SHA256, &self.random, message, &mut signature)
+        {
+            Ok(()) => BASE64.encode(signature),
+            Err(_) => String::new(),
+        }
+    }
+}
+
+/// The merchant's public key, which checks every request.
+pub(crate) struct MerchantKey {
+    key: UnparsedPublicKey<Vec<u8>>,
+}
+
+impl MerchantKey {
+    pub(crate) fn load() -> io::Result<Self> {
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(MERCHANT_PUBLIC_KEY.as_bytes()).map_err(
+            |error| io::Error::other(format!("the sandbox's merchant.pub is damaged: {error}")),
+        )?;
+        Ok(Self {
+            key: UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.to_vec()),
+        })
+    }
+
+    /// Tells whether `signature`, in Base64, is the merchant's over `message`.
+    pub(crate) fn verify(&self, message: &[u8], signature: &str) -> bool {
+        match BASE64.decode(signature) {
+            Ok(signature) => self.key.verify(message, &signature).is_ok(),
+            Err(_) => false,
+        }
+    }
+}
+
+/// Fills a text of `length` characters from `alphabet`, whose length must be a power of two for the choice to be even.
+pub(crate) fn random_text(alphabet: &[u8], length: usize) -> String {
+    let mut bytes = vec![0_u8; length];
+    // Without a random source the text is constant. That weakens nothing here: only the client's own nonces matter.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    bytes
+        .into_iter()
+        .filter_map(|byte| alphabet.get(usize::from(byte) % alphabet.len()))
+        .map(|&byte| char::from(byte))
+        .collect()
+}

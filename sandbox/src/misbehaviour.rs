@@ -1,0 +1,402 @@
+//! The gateway's bad days, on request.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use crate::answer::{
+    Answer, JSON, NONCE, SERIAL, SIGNATURE, SIGNATURE_TYPE, TIMESTAMP, number, put,
+};
+
+/// One way in which the gateway, or the network before it, misbehaves: see
+/// [`Sandbox::misbehave`](crate::Sandbox::misbehave).
+///
+/// The request is authenticated as always, and a bad one still gets its 401. What changes the signature then changes that
+/// of the 401, too. Only [`Raw`](Self::Raw), the three cuts and [`TlsNeverAnswers`](Self::TlsNeverAnswers) happen to
+/// any request, however it is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misbehaviour {
+    /// The answer is good, but has none of the five `Wechatpay-*` headers of a signature.
+    Unsigned,
+    /// The answer is good, but has not this header: `Wechatpay-Nonce`, `-Serial`, `-Signature` or `-Timestamp`, in any
+    /// case; any other header of the answer works, too.
+    WithoutHeader(String),
+    /// The answer is signed by the right key, but says that the key has this serial.
+    UnknownSerial(String),
+    /// The signature is Base64 of the right length, but not one over this answer.
+    SignatureAltered,
+    /// One character of the body was changed after it was signed: a digit where there is one, so that JSON stays JSON.
+    BodyAltered,
+    /// The answer's time stamp is this many seconds from the gateway's clock, and the answer is signed with it.
+    ClockOffset(i64),
+    /// The answer's time stamp is this text, and the answer is signed with it. A text that no header can hold, such as
+    /// one with a line break, leaves the header out.
+    Timestamp(String),
+    /// `Wechatpay-Signature-Type` is this.
+    SignatureType(String),
+    /// The signature begins with `WECHATPAY/SIGNTEST/`, as WeChat Pay's probes do.
+    ProbeSignature,
+    /// A signed error of this status and code; the request is not carried out.
+    Status {
+        /// The HTTP status, such as 429; what is none becomes 500.
+        status: u16,
+        /// The `code`, such as `FREQUENCY_LIMITED`.
+        code: String,
+        /// The `message`.
+        message: String,
+    },
+    /// Exactly this answer; the request is not carried out.
+    ///
+    /// [`html`](Self::html), [`json`](Self::json), [`half_json`](Self::half_json), [`empty`](Self::empty),
+    /// [`no_content`](Self::no_content) and [`redirect`](Self::redirect) make the common ones.
+    Raw {
+        /// The HTTP status; what is none, or is below 200, becomes 500.
+        status: u16,
+        /// The `Content-Type`; empty for none.
+        content_type: String,
+        /// The body.
+        body: Vec<u8>,
+        /// Whether WeChat Pay said it: with a signature and a `Request-ID`.
+        signed: bool,
+        /// More headers; one that no header can be is left out.
+        headers: Vec<(String, String)>,
+    },
+    /// The request is carried out, and the answer is good, but comes this much later.
+    Delay(Duration),
+    /// The connection is accepted, with its TLS handshake, and closed before a request is read. Where the client uses a
+    /// connection that is open already, that one is closed when the request's headers have come, and the body is not read.
+    CutBeforeRead,
+    /// The whole request is read and carried out, and the connection is closed without an answer.
+    CutAfterRead,
+    /// The request is carried out, the answer's headers and half of its body are sent, and the connection is closed.
+    CutInAnswer,
+    /// The connection is accepted, and nothing is ever said on it: no TLS handshake, or over plain http no answer. It
+    /// waits for the next new connection; requests on open ones are answered meanwhile.
+    TlsNeverAnswers,
+}
+
+impl Misbehaviour {
+    /// The answer is good, but has not this header.
+    #[must_use]
+    pub fn without(header: impl Into<String>) -> Self {
+        Self::WithoutHeader(header.into())
+    }
+
+    /// A signed error of this status, code and message.
+    #[must_use]
+    pub fn status(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Status {
+            status,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// An HTML page of this status, as a proxy or a captive portal sends it: unsigned.
+    #[must_use]
+    pub fn html(status: u16) -> Self {
+        let page = format!(
+            "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n</body>\r\n</html>\r\n"
+        );
+        Self::Raw {
+            status,
+            content_type: "text/html; charset=utf-8".to_owned(),
+            body: page.into_bytes(),
+            signed: false,
+            headers: Vec::new(),
+        }
+    }
+
+    /// This JSON under this status, signed.
+    #[must_use]
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::signed(status, JSON, body.to_string().into_bytes())
+    }
+
+    /// 200 with the first half of a JSON object, signed as it is.
+    #[must_use]
+    pub fn half_json() -> Self {
+        Self::signed(200, JSON, b"{\"stock_id\":\"1231".to_vec())
+    }
+
+    /// 200 with an empty body, signed.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::signed(200, JSON, Vec::new())
+    }
+
+    /// 204, signed over its empty body.
+    #[must_use]
+    pub fn no_content() -> Self {
+        Self::signed(204, "", Vec::new())
+    }
+
+    /// A 302 to `location`, unsigned.
+    #[must_use]
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self::Raw {
+            status: 302,
+            content_type: String::new(),
+            body: Vec::new(),
+            signed: false,
+            headers: vec![("Location".to_owned(), location.into())],
+        }
+    }
+
+    fn signed(status: u16, content_type: &str, body: Vec<u8>) -> Self {
+        Self::Raw {
+            status,
+            content_type: content_type.to_owned(),
+            body,
+            signed: true,
+            headers: Vec::new(),
+        }
+    }
+
+    /// The answer that takes the place of an authenticated request's own.
+    pub(crate) fn instead(&self) -> Option<Answer> {
+        match self {
+            Self::Status {
+                status,
+                code,
+                message,
+            } => {
+                let number = match status {
+                    400 => number::PARAMETER,
+                    401 => number::SIGNATURE,
+                    404 => number::NOT_FOUND,
+                    429 => number::RATE,
+                    _ => number::OTHER,
+                };
+                Some(Answer::error(valid(*status), code, message, None, number))
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer that takes the place of any request's own.
+    pub(crate) fn instead_of_any(&self) -> Option<Answer> {
+        let Self::Raw {
+            status,
+            content_type,
+            body,
+            signed,
+            headers: more,
+        } = self
+        else {
+            return None;
+        };
+        let mut headers = HeaderMap::new();
+        if !content_type.is_empty() {
+            put(&mut headers, CONTENT_TYPE, content_type);
+        }
+        for (name, value) in more {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_bytes(value.as_bytes()),
+            ) {
+                headers.append(name, value);
+            }
+        }
+        let status = valid(*status);
+        Some(Answer {
+            status,
+            headers,
+            body: Bytes::from(body.clone()),
+            number: if status.is_success() {
+                number::SUCCESS
+            } else {
+                number::OTHER
+            },
+            signed: *signed,
+        })
+    }
+
+    /// The time stamp to sign with.
+    pub(crate) fn timestamp(&self, now: i64) -> String {
+        match self {
+            Self::ClockOffset(seconds) => now.saturating_add(*seconds).to_string(),
+            Self::Timestamp(text) => text.clone(),
+            _ => now.to_string(),
+        }
+    }
+
+    /// Does to a signed answer what is to be done to it.
+    pub(crate) fn distort(&self, answer: &mut Response<Bytes>) {
+        match self {
+            Self::Unsigned => {
+                for name in [NONCE, SERIAL, SIGNATURE, SIGNATURE_TYPE, TIMESTAMP] {
+                    answer.headers_mut().remove(name);
+                }
+            }
+            Self::WithoutHeader(name) => {
+                answer.headers_mut().remove(name.as_str());
+            }
+            Self::UnknownSerial(serial) => put(answer.headers_mut(), SERIAL, serial),
+            Self::SignatureType(name) => put(answer.headers_mut(), SIGNATURE_TYPE, name),
+            Self::SignatureAltered => {
+                let altered = alter(signature(answer).as_bytes());
+                put(
+                    answer.headers_mut(),
+                    SIGNATURE,
+                    &String::from_utf8_lossy(&altered),
+                );
+            }
+            Self::ProbeSignature => {
+                let probe = format!("WECHATPAY/SIGNTEST/{}", signature(answer));
+                put(answer.headers_mut(), SIGNATURE, &probe);
+            }
+            Self::BodyAltered => {
+                let altered = alter(answer.body());
+                *answer.body_mut() = Bytes::from(altered);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn valid(status: u16) -> StatusCode {
+    match StatusCode::from_u16(status) {
+        // hyper sends no final answer of 1xx.
+        Ok(status) if !status.is_informational() => status,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn signature(answer: &Response<Bytes>) -> String {
+    answer
+        .headers()
+        .get(SIGNATURE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .unwrap_or_default()
+}
+
+/// Changes one digit, or where there is none one letter, near the middle; a text without either gets a space.
+///
+/// The middle, because the last character of Base64 before its padding may hold bits that no decoder looks at; a digit,
+/// because that leaves JSON what it was.
+fn alter(text: &[u8]) -> Vec<u8> {
+    let mut altered = text.to_vec();
+    let middle = text.len() / 2;
+    let (before, after) = altered.split_at_mut(middle);
+    let around: Vec<&mut u8> = after.iter_mut().chain(before.iter_mut().rev()).collect();
+    let (digits, others): (Vec<_>, Vec<_>) =
+        around.into_iter().partition(|byte| byte.is_ascii_digit());
+    let mut letters = others.into_iter().filter(|byte| byte.is_ascii_alphabetic());
+    if let Some(digit) = digits.into_iter().next() {
+        *digit = if *digit == b'9' { b'1' } else { *digit + 1 };
+    } else if let Some(letter) = letters.next() {
+        *letter ^= 0x20;
+    } else {
+        altered.push(b' ');
+    }
+    altered
+}
+
+/// What is to happen next.
+#[derive(Default)]
+pub(crate) struct Script {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next: VecDeque<Misbehaviour>,
+    always: Option<Misbehaviour>,
+}
+
+impl Script {
+    pub(crate) fn push(&self, misbehaviour: Misbehaviour) {
+        self.with(|state| state.next.push_back(misbehaviour));
+    }
+
+    pub(crate) fn always(&self, misbehaviour: Misbehaviour) {
+        self.with(|state| state.always = Some(misbehaviour));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.with(|state| *state = State::default());
+    }
+
+    /// What happens to a new connection: the first of the queue, if it is about connections, or else the standing one.
+    pub(crate) fn for_connection(&self) -> Option<Misbehaviour> {
+        let concerns = |misbehaviour: &Misbehaviour| {
+            matches!(
+                misbehaviour,
+                Misbehaviour::CutBeforeRead | Misbehaviour::TlsNeverAnswers
+            )
+        };
+        self.with(|state| match state.next.front() {
+            Some(first) if concerns(first) => state.next.pop_front(),
+            Some(_) => None,
+            None => state.always.clone().filter(concerns),
+        })
+    }
+
+    /// What happens to a request: the first of the queue that can, or else the standing one.
+    pub(crate) fn for_request(&self) -> Option<Misbehaviour> {
+        let concerns =
+            |misbehaviour: &Misbehaviour| !matches!(misbehaviour, Misbehaviour::TlsNeverAnswers);
+        self.with(|state| match state.next.iter().position(concerns) {
+            Some(index) => state.next.remove(index),
+            None => state.always.clone().filter(concerns),
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn altering_changes_one_character_and_keeps_json_json() {
+        for (before, after) in [
+            ("{\"a\":\"19x\"}", "{\"a\":\"29x\"}"),
+            ("{\"a\":true,\"b1\":null}", "{\"a\":true,\"b2\":null}"),
+            ("{\"code\":\"X\"}", "{\"code\":\"x\"}"),
+            ("", " "),
+            ("{}", "{} "),
+        ] {
+            assert_eq!(
+                String::from_utf8_lossy(&alter(before.as_bytes())),
+                after,
+                "{before}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_queue_comes_before_the_standing_one_and_in_order() {
+        let script = Script::default();
+        script.always(Misbehaviour::Unsigned);
+        script.push(Misbehaviour::BodyAltered);
+        script.push(Misbehaviour::TlsNeverAnswers);
+        script.push(Misbehaviour::SignatureAltered);
+        assert_eq!(script.for_connection(), None);
+        assert_eq!(script.for_request(), Some(Misbehaviour::BodyAltered));
+        assert_eq!(script.for_request(), Some(Misbehaviour::SignatureAltered));
+        assert_eq!(script.for_connection(), Some(Misbehaviour::TlsNeverAnswers));
+        assert_eq!(script.for_connection(), None);
+        assert_eq!(script.for_request(), Some(Misbehaviour::Unsigned));
+        assert_eq!(script.for_request(), Some(Misbehaviour::Unsigned));
+        script.clear();
+        assert_eq!(script.for_request(), None);
+    }
+
+    #[test]
+    fn a_status_that_is_none_becomes_500() {
+        for (given, expected) in [(0, 500), (101, 500), (204, 204), (599, 599), (1000, 500)] {
+            assert_eq!(valid(given).as_u16(), expected);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One request as the gateway got it.
+
+use bytes::Bytes;
+use http::header::HeaderMap;
+use http::request::Parts;
+use http::{Method, Version};
+
+/// One request as the gateway got it: see [`Sandbox::received`](crate::Sandbox::received).
+#[derive(Clone, Debug)]
+pub struct Received {
+    method: Method,
+    target: String,
+    headers: HeaderMap,
+    body: Bytes,
+    version: Version,
+    authenticated: bool,
+}
+
+impl Received {
+    pub(crate) fn new(parts: Parts, body: Bytes) -> Self {
+        // The text as it came: http::Uri keeps path and query byte for byte. It has neither for `*` and for CONNECT.
+        let target = match parts.uri.path_and_query() {
+            Some(target) => target.as_str().to_owned(),
+            None => parts.uri.to_string(),
+        };
+        Self {
+            method: parts.method,
+            target,
+            headers: parts.headers,
+            body,
+            version: parts.version,
+            authenticated: false,
+        }
+    }
+
+    /// The HTTP method, such as `POST`.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// The path and the query exactly as they came over the wire: the second line of what was to be signed.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The path without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self.target.split_once('?') {
+            Some((path, _)) => path,
+            None => &self.target,
+        }
+    }
+
+    /// The first value of a header, looked up without regard to case; `None` when it is absent or not UTF-8.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
+    }
+
+    /// All headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The raw bytes of the body; empty when it was over the limit (the answer is then 413).
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The version of HTTP: 1.1 or 2.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether the request passed every check of its `Authorization`.
+    #[must_use]
+    pub fn authenticated(&self) -> bool {
+        self.authenticated
+    }
+
+    pub(crate) fn set_authenticated(&mut self) {
+        self.authenticated = true;
+    }
+
+    #[cfg(test)]
+    #[expect(
+        clippy::unwrap_used,
+        reason = "a test may panic, that is how it reports"
+    )]
+    pub(crate) fn for_test(
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Self {
+        let mut request = http::Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Self::new(parts, Bytes::copy_from_slice(body.as_bytes()))
+    }
+}

@@ -1,0 +1,13 @@
+//! The gateway as a client that shares no code with it sees it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic, that is how it reports"
+)]
+
+mod client;
+mod honest;
+mod life;
+mod misbehaviour;

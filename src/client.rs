@@ -1,0 +1,970 @@
+use std::borrow::Cow;
+use std::env;
+use std::fmt;
+use std::ops::Index;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use elsa::sync::FrozenMap;
+use http::HeaderMap;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::address::Base;
+use crate::chain::{Chain, PathText};
+use crate::crypto::sha256_hex;
+use crate::error::{Error, Result};
+use crate::options::{self, Limit};
+use crate::platform::{PlatformKeys, same_serial};
+use crate::request::Request;
+use crate::rsa::{PrivateKey, PublicKey};
+use crate::transport::Transport;
+
+const DEFAULT_BASE: &str = "https://api.mch.weixin.qq.com/";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const APIV3_KEY_BYTES: usize = 32;
+
+/// SHA-256 of the public halves of the keys that the sandbox publishes: everyone has their
+/// private halves.
+const PUBLISHED_KEYS: [&str; 2] = [
+    "f5c747206f10b46d172a53f00430af44f953f0bb04e6ef6792ae08c694899d4b",
+    "522c72348bd9c8502dd0878c37c55ba1af48122522ffacf427004ec132909f6f",
+];
+
+/// A merchant's client: settings, keys and connections.
+///
+/// A clone is cheap and shares everything. A client outlives async runtimes and may be a static.
+///
+/// ```no_run
+/// use wechatpay_chain::Client;
+///
+/// let client = Client::builder()
+///     .mchid("1900000109")
+///     .serial("3775B6A45ACD588826D15E583A95F5DDA1B2C3D4")
+///     .private_key("file:///path/apiclient_key.pem")
+///     .cert("PUB_KEY_ID_0114232134912410000000000000000", "file:///path/pub_key.pem")
+///     .build()?;
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Core>,
+    /// The chains behind `client["…"]`. They hold the core, never this table, so that the client
+    /// is dropped with its last clone.
+    table: FrozenMap<&'static str, Box<Chain>>,
+}
+
+/// What every chain and request of a client shares.
+pub(crate) struct Core {
+    pub(crate) mchid: String,
+    pub(crate) v3: Option<Apiv3>,
+    pub(crate) has_v2: bool,
+    pub(crate) base: Base,
+    pub(crate) plain_http: Option<String>,
+    /// Whether one of the keys is public, so that no real host may be spoken to.
+    pub(crate) is_published: bool,
+    pub(crate) headers: HeaderMap,
+    pub(crate) timeout: Limit,
+    pub(crate) connect_timeout: Limit,
+    pub(crate) transport: Arc<Transport>,
+    _secrets: Vec<Zeroizing<String>>,
+}
+
+/// The settings of APIv3.
+pub(crate) struct Apiv3 {
+    pub(crate) serial: String,
+    pub(crate) key: PrivateKey,
+    pub(crate) platform: PlatformKeys,
+}
+
+impl Client {
+    /// Starts with no settings; [`ClientBuilder::build`] checks them.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// PHP's `Builder::factory([...])`: the same keys, and the same checks as
+    /// [`ClientBuilder::build`].
+    ///
+    /// `mchid`, `serial`, `privateKey`, `certs` (an object of serial and key), `apiv3Key`,
+    /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `timeout` and
+    /// `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders of
+    /// APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
+    /// "not configured".
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown key or a value that does not fit; [`Error::Key`] for a key
+    /// that can't be loaded.
+    pub fn factory(settings: impl Into<Value>) -> Result<Self> {
+        match settings.into() {
+            Value::Object(settings) => from_settings(settings)?.build(),
+            other => Err(Error::config(
+                "factory",
+                format!("{} was given", options::kind(&other)),
+                "an object such as json!({ \"mchid\": …, \"serial\": …, \"privateKey\": … })",
+            )),
+        }
+    }
+
+    /// Settings from the environment; an empty variable counts as absent.
+    ///
+    /// `WECHATPAY_MCHID`, `WECHATPAY_SERIAL`, `WECHATPAY_PRIVATE_KEY`, `WECHATPAY_CERTS`
+    /// (`serial=key`, comma separated), `WECHATPAY_APIV3_KEY`, `WECHATPAY_SECRET`,
+    /// `WECHATPAY_MERCHANT_CERT`, `WECHATPAY_BASE_URI`, `WECHATPAY_CA`. Keys and certificates are
+    /// `file:///absolute/path` or PEM text.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`]; the message names the variable.
+    pub fn from_env() -> Result<Self> {
+        from_environment(|name| env::var_os(name))
+    }
+
+    /// A path to call, by PHP's rule for keys: see [`Chain::chain`].
+    pub fn chain(&self, path: impl AsRef<str>) -> Chain {
+        self.at(PathText::key(path.as_ref()))
+    }
+
+    /// A GET of an address that WeChat Pay itself returned, as it stands, signed: a bill's
+    /// `download_url`, a complaint's image.
+    ///
+    /// Only addresses that may see this merchant's `Authorization` header are taken: WeChat Pay's
+    /// hosts by https, and the configured `base_uri`. White space around it is dropped; an address
+    /// that would be rewritten before it is sent is an error.
+    pub fn url(&self, address: impl AsRef<str>) -> Request {
+        Request::absolute(Arc::clone(&self.inner.core), address.as_ref())
+    }
+
+    pub(crate) fn fixed(&self, path: &'static str) -> Chain {
+        self.at(PathText::fixed(path))
+    }
+
+    fn at(&self, path: PathText) -> Chain {
+        Chain::new(Arc::clone(&self.inner.core), path)
+    }
+}
+
+/// `client["v3/…"]`: a reference needs a table that never forgets, so only literals may fill it;
+/// a path made at run time goes through [`Client::chain`].
+impl Index<&'static str> for Client {
+    type Output = Chain;
+
+    fn index(&self, path: &'static str) -> &Chain {
+        let table = &self.inner.table;
+        match table.get(path) {
+            Some(chain) => chain,
+            None => table.insert(path, Box::new(self.chain(path))),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let core = &self.inner.core;
+        let v3 = core.v3.as_ref();
+        f.debug_struct("Client")
+            .field("mchid", &core.mchid)
+            .field("serial", &v3.map(|v3| &v3.serial))
+            .field("platform_keys", &v3.map(|v3| v3.platform.serials()))
+            .field("host", &core.base.host())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings on their way to a [`Client`].
+///
+/// A setting that can't be read is kept as the error of [`build`](Self::build); the first one
+/// counts.
+#[derive(Default)]
+pub struct ClientBuilder {
+    mchid: Option<String>,
+    serial: Option<String>,
+    private_key: Option<PrivateKey>,
+    merchant_certificate: Option<PublicKey>,
+    merchant: Option<(PublicKey, PrivateKey)>,
+    platform: Vec<(Option<String>, PublicKey)>,
+    apiv3_key: Option<Zeroizing<String>>,
+    secret: Option<Zeroizing<String>>,
+    base_uri: Option<String>,
+    plain_http: Option<String>,
+    roots: Vec<CertificateDer<'static>>,
+    headers: HeaderMap,
+    timeout: Option<Limit>,
+    connect_timeout: Option<Limit>,
+    mistake: Option<Error>,
+}
+
+impl ClientBuilder {
+    /// The merchant number, digits only.
+    pub fn mchid(mut self, mchid: impl Into<String>) -> Self {
+        self.mchid = Some(mchid.into());
+        self
+    }
+
+    /// The serial number of the merchant certificate, in hex.
+    ///
+    /// White space and `serial=` around it, as `openssl x509 -serial` prints them, are dropped.
+    pub fn serial(mut self, serial: impl Into<String>) -> Self {
+        self.serial = Some(serial.into());
+        self
+    }
+
+    /// The merchant's private key: `"file:///absolute/path"`, PEM text or bytes, or a
+    /// [`PrivateKey`].
+    pub fn private_key<K>(mut self, key: K) -> Self
+    where
+        K: TryInto<PrivateKey>,
+        K::Error: Into<Error>,
+    {
+        self.private_key = self.read("private_key", key);
+        self
+    }
+
+    /// The merchant certificate, which says the serial; given beside [`serial`](Self::serial), it
+    /// must not contradict the private key if the serials are equal.
+    pub fn merchant_certificate<K>(mut self, certificate: K) -> Self
+    where
+        K: TryInto<PublicKey>,
+        K::Error: Into<Error>,
+    {
+        self.merchant_certificate = self.read("merchant_certificate", certificate);
+        self
+    }
+
+    /// The certificate and key for APIv2's mutual TLS.
+    pub fn merchant<C, K>(mut self, certificate: C, key: K) -> Self
+    where
+        C: TryInto<PublicKey>,
+        C::Error: Into<Error>,
+        K: TryInto<PrivateKey>,
+        K::Error: Into<Error>,
+    {
+        let certificate = self.read("merchant.cert", certificate);
+        let key = self.read("merchant.key", key);
+        self.merchant = certificate.zip(key);
+        self
+    }
+
+    /// A key that answers are verified with, under its serial: WeChat Pay's public key under its
+    /// `PUB_KEY_ID_…`, or a platform certificate. Call it once for each.
+    pub fn cert<K>(mut self, serial: impl Into<String>, key: K) -> Self
+    where
+        K: TryInto<PublicKey>,
+        K::Error: Into<Error>,
+    {
+        let serial = serial.into();
+        if let Some(key) = self.read(&format!("certs[{:?}]", shown(&serial)), key) {
+            self.platform.push((Some(serial), key));
+        }
+        self
+    }
+
+    /// A platform certificate, which says its serial. Call it once for each.
+    pub fn platform_certificate<K>(mut self, certificate: K) -> Self
+    where
+        K: TryInto<PublicKey>,
+        K::Error: Into<Error>,
+    {
+        if let Some(key) = self.read("platform_certificate", certificate) {
+            self.platform.push((None, key));
+        }
+        self
+    }
+
+    /// The APIv3 key, 32 bytes: for notifications and certificates.
+    pub fn apiv3_key(mut self, key: impl Into<String>) -> Self {
+        self.apiv3_key = Some(Zeroizing::new(key.into()));
+        self
+    }
+
+    /// The APIv2 key.
+    pub fn secret(mut self, secret: impl Into<String>) -> Self {
+        self.secret = Some(Zeroizing::new(secret.into()));
+        self
+    }
+
+    /// Where requests go; by default `https://api.mch.weixin.qq.com/`.
+    ///
+    /// A path in it stands before every request's and is signed; a final slash is added.
+    pub fn base_uri(mut self, address: impl Into<String>) -> Self {
+        self.base_uri = Some(address.into());
+        self
+    }
+
+    /// Allows plain http to this one host, besides loopback: a sandbox in a container, say. Never
+    /// a name of WeChat Pay's.
+    pub fn allow_plain_http(mut self, host: impl Into<String>) -> Self {
+        self.plain_http = Some(host.into().trim().to_ascii_lowercase());
+        self
+    }
+
+    /// A root certificate to trust beside the built-in ones, as PEM text or
+    /// `file:///absolute/path`. Call it once for each.
+    pub fn root_certificate(mut self, pem: impl AsRef<[u8]>) -> Self {
+        match roots(pem.as_ref()) {
+            Ok(roots) => self.roots.extend(roots),
+            Err(error) => self.remember(error),
+        }
+        self
+    }
+
+    /// A header of every request; it replaces a default of the same name.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        match options::header(name.as_ref(), value.as_ref()) {
+            Ok((name, value)) => {
+                self.headers.insert(name, value);
+            }
+            Err((given, wanted)) => self.remember(Error::config("headers", given, wanted)),
+        }
+        self
+    }
+
+    /// The limit of a whole request, from queueing to the last byte of the answer; 30 s by
+    /// default, zero for none.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(Limit::from(limit));
+        self
+    }
+
+    /// The limit of making a connection: lookup, TCP and TLS; 5 s by default, zero for none.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = Some(Limit::from(limit));
+        self
+    }
+
+    /// Checks the settings and makes the client. Nothing is sent and no runtime is started.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a setting that is missing, malformed or contradicts another;
+    /// [`Error::Key`] for a key that can't be loaded.
+    pub fn build(self) -> Result<Client> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let mchid = check_mchid(self.mchid)?;
+        let plain_http = check_plain_http(self.plain_http)?;
+        let base = self.base_uri.as_deref().unwrap_or(DEFAULT_BASE);
+        let base = Base::parse(base, plain_http.as_deref())?;
+        check_secret(self.secret.as_deref())?;
+        let has_v2 = self.secret.is_some();
+        let parts = Apiv3Parts {
+            serial: self.serial,
+            private_key: self.private_key,
+            merchant_certificate: self.merchant_certificate,
+            platform: self.platform,
+            apiv3_key: self.apiv3_key.as_deref(),
+        };
+        let merchant_pair = self.merchant.as_ref();
+        let v3 = if parts.is_empty() {
+            if let Some((certificate, key)) = merchant_pair {
+                check_pair("merchant.key", key, certificate)?;
+            }
+            None
+        } else {
+            Some(parts.check(merchant_pair)?)
+        };
+        if v3.is_none() && !has_v2 {
+            return Err(Error::config(
+                "settings",
+                "neither those of APIv3 nor those of APIv2 were given",
+                "for APIv3 serial, private_key and cert; for APIv2 secret",
+            ));
+        }
+        let is_published = v3.as_ref().is_some_and(Apiv3::is_published);
+        check_published(is_published, &base)?;
+        let transport = Arc::new(Transport::new(self.roots)?);
+        let core = Core {
+            mchid,
+            v3,
+            has_v2,
+            base,
+            plain_http,
+            is_published,
+            headers: self.headers,
+            timeout: self.timeout.unwrap_or(Limit(Some(DEFAULT_TIMEOUT))),
+            connect_timeout: self
+                .connect_timeout
+                .unwrap_or(Limit(Some(DEFAULT_CONNECT_TIMEOUT))),
+            transport,
+            _secrets: [self.apiv3_key, self.secret]
+                .into_iter()
+                .flatten()
+                .collect(),
+        };
+        Ok(Client {
+            inner: Arc::new(Inner {
+                core: Arc::new(core),
+                table: FrozenMap::new(),
+            }),
+        })
+    }
+
+    /// Reads a key; one that can't be read is remembered under its setting's name.
+    fn read<K, T>(&mut self, setting: &str, given: K) -> Option<T>
+    where
+        K: TryInto<T>,
+        K::Error: Into<Error>,
+    {
+        match given.try_into() {
+            Ok(key) => Some(key),
+            Err(error) => {
+                self.remember(error.into().setting(setting));
+                None
+            }
+        }
+    }
+
+    fn remember(&mut self, error: Error) {
+        self.mistake.get_or_insert(error);
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("mchid", &self.mchid)
+            .field("serial", &self.serial)
+            .field("private_key", &self.private_key)
+            .field("platform_keys", &self.platform.len())
+            .field("mistake", &self.mistake)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings of APIv3 before they are checked.
+struct Apiv3Parts<'a> {
+    serial: Option<String>,
+    private_key: Option<PrivateKey>,
+    merchant_certificate: Option<PublicKey>,
+    platform: Vec<(Option<String>, PublicKey)>,
+    apiv3_key: Option<&'a String>,
+}
+
+impl Apiv3Parts<'_> {
+    fn is_empty(&self) -> bool {
+        self.serial.is_none()
+            && self.private_key.is_none()
+            && self.merchant_certificate.is_none()
+            && self.platform.is_empty()
+            && self.apiv3_key.is_none()
+    }
+
+    fn check(self, merchant: Option<&(PublicKey, PrivateKey)>) -> Result<Apiv3> {
+        if let Some(key) = self.apiv3_key {
+            check_apiv3_key(key)?;
+        }
+        let own = match &self.merchant_certificate {
+            Some(certificate) => Some(serial_of("merchant_certificate", certificate)?),
+            None => None,
+        };
+        let serial = match &self.serial {
+            Some(serial) => check_serial("serial", serial)?,
+            None => own.map(str::to_owned).ok_or_else(|| {
+                missing(
+                    "serial",
+                    "the serial number of the merchant certificate, or the certificate itself by \
+                     merchant_certificate",
+                )
+            })?,
+        };
+        let Some(key) = self.private_key else {
+            return Err(missing(
+                "private_key",
+                "the merchant's private key (apiclient_key.pem), as PEM text or \
+                 file:///absolute/path",
+            ));
+        };
+        if self.platform.is_empty() && self.apiv3_key.is_none() {
+            return Err(missing(
+                "certs",
+                "WeChat Pay's public key or a platform certificate, by cert(serial, key) or \
+                 platform_certificate(certificate), or the APIv3 key",
+            ));
+        }
+        if let Some(certificate) = &self.merchant_certificate {
+            if own.is_some_and(|own| same_serial(own, &serial)) {
+                check_pair("private_key", &key, certificate)?;
+            }
+        }
+        if let Some((certificate, own_key)) = merchant {
+            check_pair("merchant.key", own_key, certificate)?;
+            let own = serial_of("merchant.cert", certificate)?;
+            if same_serial(own, &serial) {
+                check_pair("private_key", &key, certificate)?;
+            }
+        }
+        let mut platform = PlatformKeys::default();
+        for (given, public) in self.platform {
+            let (serial_of_key, public) = check_platform(given, public, &serial, &key)?;
+            platform.add(serial_of_key, public);
+        }
+        Ok(Apiv3 {
+            serial,
+            key,
+            platform,
+        })
+    }
+}
+
+impl Apiv3 {
+    /// Whether one of the keys is among those that the sandbox publishes.
+    fn is_published(&self) -> bool {
+        let published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
+        published(self.key.public_der()) || self.platform.keys().any(|key| published(key.der()))
+    }
+}
+
+/// Refuses the sandbox's keys for any host that is not the sandbox's.
+pub(crate) fn check_published(is_published: bool, base: &Base) -> Result<()> {
+    if is_published && !base.is_private {
+        return Err(Error::config(
+            "private_key",
+            format!(
+                "a key of the sandbox, which everyone has, for the host {}",
+                base.host()
+            ),
+            "the merchant's own keys; the sandbox's are for loopback, or for the host named in \
+             .allow_plain_http(host)",
+        ));
+    }
+    Ok(())
+}
+
+fn check_platform(
+    given: Option<String>,
+    public: PublicKey,
+    merchant_serial: &str,
+    merchant_key: &PrivateKey,
+) -> Result<(String, PublicKey)> {
+    let serial = match &given {
+        Some(serial) => check_serial("certs", serial)?,
+        None => serial_of("platform_certificate", &public)?.to_owned(),
+    };
+    if let Some(own) = public.serial().filter(|own| !same_serial(own, &serial)) {
+        return Err(Error::config(
+            "certs",
+            format!("a certificate under the serial {serial}, though its own is {own}"),
+            "each certificate under its own serial number; \
+             platform_certificate(certificate) reads it",
+        ));
+    }
+    if same_serial(&serial, merchant_serial) || public.der() == merchant_key.public_der() {
+        return Err(Error::config(
+            "certs",
+            format!("the merchant's own certificate or key, under {serial}"),
+            "WeChat Pay's public key (pub_key.pem) or platform certificate \
+             (wechatpay_….pem), which verify its answers",
+        ));
+    }
+    Ok((serial, public))
+}
+
+fn check_mchid(mchid: Option<String>) -> Result<String> {
+    const WANTED: &str = "the merchant number, 1 to 32 digits such as 1900000109";
+    let Some(given) = mchid else {
+        return Err(missing("mchid", WANTED));
+    };
+    let mchid = given.trim();
+    if !(1..=32).contains(&mchid.len()) || !mchid.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::config(
+            "mchid",
+            format!("{:?} was given", shown(&given)),
+            WANTED,
+        ));
+    }
+    Ok(mchid.to_owned())
+}
+
+/// A serial without the white space and `serial=` that `openssl x509 -serial` prints around it.
+fn check_serial(setting: &'static str, given: &str) -> Result<String> {
+    let serial = given.trim();
+    let serial = match serial.get(..7) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("serial=") => {
+            serial.get(7..).unwrap_or_default().trim()
+        }
+        _ => serial,
+    };
+    let is_text = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !(1..=128).contains(&serial.len()) || !serial.bytes().all(is_text) {
+        return Err(Error::config(
+            setting,
+            format!("{:?} was given as a serial", shown(given)),
+            "a serial number in hex as `openssl x509 -noout -serial` prints it, without colons, \
+             or a PUB_KEY_ID_…",
+        ));
+    }
+    Ok(serial.to_owned())
+}
+
+fn check_apiv3_key(key: &str) -> Result<()> {
+    if key.len() == APIV3_KEY_BYTES {
+        return Ok(());
+    }
+    let around = if key.trim_end_matches(['\r', '\n']).len() < key.len() {
+        ", the last of them a line break"
+    } else if key.trim().len() < key.len() {
+        ", with white space around it"
+    } else {
+        ""
+    };
+    Err(Error::config(
+        "apiv3_key",
+        format!("{} bytes were given{around}", key.len()),
+        "the APIv3 key, exactly 32 bytes",
+    ))
+}
+
+fn check_secret(secret: Option<&String>) -> Result<()> {
+    let Some(secret) = secret else {
+        return Ok(());
+    };
+    if secret.is_empty() || secret.trim().len() < secret.len() {
+        return Err(Error::config(
+            "secret",
+            match secret.len() {
+                0 => "an empty text was given".to_owned(),
+                length => format!("{length} bytes with white space around them were given"),
+            },
+            "the APIv2 key, 32 characters",
+        ));
+    }
+    Ok(())
+}
+
+fn check_plain_http(host: Option<String>) -> Result<Option<String>> {
+    let Some(host) = host else {
+        return Ok(None);
+    };
+    if host.is_empty() || host.contains(['/', ':', '@']) {
+        return Err(Error::config(
+            "allow_plain_http",
+            format!("{:?} was given", shown(&host)),
+            "one host's name, without scheme, port or path",
+        ));
+    }
+    if crate::address::is_wechat_pay(host.trim_end_matches('.')) {
+        return Err(Error::config(
+            "allow_plain_http",
+            format!("{host} was given"),
+            "a host of your own; WeChat Pay is only spoken to by https",
+        ));
+    }
+    Ok(Some(host))
+}
+
+fn check_pair(setting: &'static str, key: &PrivateKey, certificate: &PublicKey) -> Result<()> {
+    if key.public_der() == certificate.der() {
+        return Ok(());
+    }
+    Err(Error::config(
+        setting,
+        format!(
+            "a private key that does not belong to the merchant certificate {}",
+            certificate.serial().unwrap_or_default()
+        ),
+        "the private key (apiclient_key.pem) that this certificate (apiclient_cert.pem) was made \
+         for",
+    ))
+}
+
+fn serial_of<'a>(setting: &'static str, certificate: &'a PublicKey) -> Result<&'a str> {
+    certificate.serial().ok_or_else(|| {
+        Error::config(
+            setting,
+            "a public key was given, which has no serial number",
+            "an X.509 certificate; a public key goes through cert(\"PUB_KEY_ID_…\", key)",
+        )
+    })
+}
+
+fn missing(setting: &'static str, wanted: &'static str) -> Error {
+    Error::config(setting, "nothing was given", wanted)
+}
+
+/// What was given, short enough for a message.
+fn shown(given: &str) -> Cow<'_, str> {
+    match given.char_indices().nth(64) {
+        Some((end, _)) => Cow::Owned(format!("{}…", given.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(given),
+    }
+}
+
+fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    const WANTED: &str = "one or more certificates, as PEM text or as file:///absolute/path";
+    let refuse = |given: String| Err(Error::config("root_certificate", given, WANTED));
+    let address = std::str::from_utf8(pem)
+        .ok()
+        .and_then(|text| text.trim().strip_prefix("file://"));
+    let read;
+    let pem = match address.map(Path::new) {
+        None => pem,
+        Some(path) => match std::fs::read(path) {
+            Ok(bytes) => {
+                read = bytes;
+                read.as_slice()
+            }
+            Err(error) => {
+                return refuse(format!("file://{} can't be read: {error}", path.display()));
+            }
+        },
+    };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => refuse(format!("{} bytes without a certificate", pem.len())),
+        Err(error) => refuse(format!("{} bytes of broken PEM: {error}", pem.len())),
+    }
+}
+
+/// PHP's array of settings; Guzzle's client options follow the rule of request options.
+fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
+    let mut builder = Client::builder();
+    for (name, value) in settings {
+        builder = match (name.as_str(), value) {
+            ("mchid", Value::Number(number)) => builder.mchid(number.to_string()),
+            ("mchid", value) => builder.mchid(text("mchid", &value)?),
+            ("serial", value) => match text("serial", &value)? {
+                "nop" => builder,
+                serial => builder.serial(serial),
+            },
+            ("privateKey", value) => match text("privateKey", &value)? {
+                "any" => builder,
+                key => builder.private_key(key),
+            },
+            ("certs", Value::Object(certs)) => {
+                for (serial, key) in certs {
+                    if serial == "any" && key.is_null() {
+                        continue;
+                    }
+                    builder = builder.cert(serial, text("certs", &key)?);
+                }
+                builder
+            }
+            ("apiv3Key", value) => builder.apiv3_key(text("apiv3Key", &value)?),
+            ("secret", value) => builder.secret(text("secret", &value)?),
+            ("merchant", Value::Object(merchant)) => merchant_pair(builder, &merchant)?,
+            ("base_uri", value) => builder.base_uri(text("base_uri", &value)?),
+            ("headers", value) => {
+                let headers = options::headers(&value);
+                let headers =
+                    headers.map_err(|(given, wanted)| Error::config("headers", given, wanted))?;
+                builder.headers.extend(headers);
+                builder
+            }
+            ("timeout", value) => {
+                builder.timeout = Some(seconds("timeout", &value)?);
+                builder
+            }
+            ("connect_timeout", value) => {
+                builder.connect_timeout = Some(seconds("connect_timeout", &value)?);
+                builder
+            }
+            ("certs" | "merchant", other) => {
+                return Err(Error::config(
+                    name,
+                    format!("{} was given", options::kind(&other)),
+                    "an object: certs of serial and key, merchant of cert and key",
+                ));
+            }
+            (other, value) => {
+                options::refuse_guzzle(other, &value)
+                    .map_err(|(given, wanted)| Error::config(other.to_owned(), given, wanted))?;
+                builder
+            }
+        };
+    }
+    Ok(builder)
+}
+
+fn merchant_pair(builder: ClientBuilder, merchant: &Map<String, Value>) -> Result<ClientBuilder> {
+    let part = |name: &'static str| match merchant.get(name) {
+        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(Value::Array(_)) => Err(Error::config(
+            format!("merchant.{name}"),
+            "a list of path and passphrase was given; encrypted keys are not in this version",
+            "an unencrypted key as PEM text or file:///absolute/path",
+        )),
+        _ => Err(Error::config(
+            format!("merchant.{name}"),
+            "no text was given",
+            "PEM text or file:///absolute/path",
+        )),
+    };
+    Ok(builder.merchant(part("cert")?, part("key")?))
+}
+
+fn text<'a>(setting: &'static str, value: &'a Value) -> Result<&'a str> {
+    value.as_str().ok_or_else(|| {
+        Error::config(
+            setting,
+            format!("{} was given", options::kind(value)),
+            "a text",
+        )
+    })
+}
+
+fn seconds(setting: &'static str, value: &Value) -> Result<Limit> {
+    Limit::from_seconds(value).map_err(|(given, wanted)| Error::config(setting, given, wanted))
+}
+
+/// The names of the environment's variables, and the settings that they fill.
+const VARIABLES: [(&str, &str); 9] = [
+    ("WECHATPAY_MCHID", "mchid"),
+    ("WECHATPAY_SERIAL", "serial"),
+    ("WECHATPAY_PRIVATE_KEY", "private_key"),
+    ("WECHATPAY_CERTS", "certs"),
+    ("WECHATPAY_APIV3_KEY", "apiv3_key"),
+    ("WECHATPAY_SECRET", "secret"),
+    ("WECHATPAY_MERCHANT_CERT", "merchant_certificate"),
+    ("WECHATPAY_BASE_URI", "base_uri"),
+    ("WECHATPAY_CA", "root_certificate"),
+];
+
+fn from_environment(get: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Client> {
+    let mut builder = Client::builder();
+    for (variable, setting) in VARIABLES {
+        let Some(value) = get(variable).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let Some(value) = value.to_str() else {
+            return Err(Error::config(variable, "bytes that are no UTF-8", "a text"));
+        };
+        builder = match setting {
+            "mchid" => builder.mchid(value),
+            "serial" => builder.serial(value),
+            "private_key" => builder.private_key(value),
+            "certs" => certs_of_environment(builder, value)?,
+            "apiv3_key" => builder.apiv3_key(value),
+            "secret" => builder.secret(value),
+            "merchant_certificate" => builder.merchant_certificate(value),
+            "base_uri" => builder.base_uri(value),
+            _ => builder.root_certificate(value),
+        };
+    }
+    builder.build().map_err(name_variable)
+}
+
+fn certs_of_environment(mut builder: ClientBuilder, value: &str) -> Result<ClientBuilder> {
+    const WANTED: &str = "serial=file:///absolute/path, or serial=PEM; several separated by commas";
+    for (index, entry) in value.split(',').enumerate() {
+        let parts = entry.split_once('=');
+        let parts = parts.map(|(serial, key)| (serial.trim(), key.trim()));
+        let problem = match parts {
+            _ if entry.trim().is_empty() => "is empty",
+            None => "has no `=`",
+            Some(("", _)) => "has no serial before its `=`",
+            Some((_, "")) => "has no key behind its `=`",
+            Some((serial, key)) => {
+                builder = builder.cert(serial, key);
+                continue;
+            }
+        };
+        return Err(Error::config(
+            "WECHATPAY_CERTS",
+            format!("entry {} {problem}", index + 1),
+            WANTED,
+        ));
+    }
+    Ok(builder)
+}
+
+/// Names the variable beside the setting, since that is what its reader can change.
+fn name_variable(error: Error) -> Error {
+    let named = |setting: &str| {
+        let base = setting.split('[').next().unwrap_or_default();
+        let variable = VARIABLES.iter().find(|(_, name)| *name == base);
+        variable.map(|(variable, _)| format!("{setting} ({variable})"))
+    };
+    match error {
+        Error::Config(config) => match named(config.setting()) {
+            Some(setting) => Error::config(setting, config.given(), config.wanted()),
+            None => Error::Config(config),
+        },
+        Error::Key(mut key) => {
+            key.setting = key
+                .setting
+                .map(|setting| named(&setting).unwrap_or(setting));
+            Error::Key(key)
+        }
+        error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = include_str!("../tests/vectors/keys/merchant.key");
+    const PLATFORM: &str = include_str!("../tests/vectors/keys/platform.crt");
+
+    fn client() -> Client {
+        Client::builder()
+            .mchid("1900000109")
+            .serial("AB")
+            .private_key(KEY)
+            .platform_certificate(PLATFORM)
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_client_is_dropped_with_its_last_clone_however_many_paths_were_indexed() {
+        let client = client();
+        let inner = Arc::downgrade(&client.inner);
+        let core = Arc::downgrade(&client.inner.core);
+        for path in ["v3/a", "v3/b", "v3/a"] {
+            let _ = client[path].get();
+        }
+        let clone = client.clone();
+        drop(client);
+        assert!(inner.upgrade().is_some());
+        drop(clone);
+        assert!(inner.upgrade().is_none());
+        assert!(core.upgrade().is_none());
+    }
+
+    #[test]
+    fn the_same_literal_gives_the_same_chain() {
+        let client = client();
+        assert!(std::ptr::eq(&client["v3/a"], &client["v3/a"]));
+        assert!(std::ptr::eq(&client["v3/a"], &client.clone()["v3/a"]));
+    }
+
+    #[test]
+    fn the_environment_is_read_and_its_variables_are_named_in_errors() {
+        let certs = format!("35703DF0454F720EFBCCC940B3A3A2892BF625A9={PLATFORM}");
+        let get = |name: &str| {
+            let value = match name {
+                "WECHATPAY_MCHID" => "1900000109",
+                "WECHATPAY_SERIAL" => "serial=AB\n",
+                "WECHATPAY_PRIVATE_KEY" => KEY,
+                "WECHATPAY_CERTS" => &certs,
+                _ => return None,
+            };
+            Some(value.into())
+        };
+        from_environment(get).unwrap();
+        let error = from_environment(|_| None).unwrap_err().to_string();
+        assert!(error.contains("WECHATPAY_MCHID"), "{error}");
+        for entry in ["=file:///x", "AB=", "AB", "", "AB=file:///x,"] {
+            let get = |name: &str| match name {
+                "WECHATPAY_CERTS" if entry.is_empty() => Some(" ".into()),
+                "WECHATPAY_CERTS" => Some(entry.into()),
+                name => get(name),
+            };
+            let error = from_environment(get).unwrap_err();
+            assert!(matches!(error, Error::Config(_) | Error::Key(_)));
+            assert!(
+                error.to_string().contains("WECHATPAY_CERTS"),
+                "{entry}: {error}"
+            );
+        }
+    }
+}

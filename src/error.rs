@@ -1,0 +1,958 @@
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use serde_json::Value;
+
+use crate::response::header_text;
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Cause = Arc<dyn StdError + Send + Sync>;
+
+/// Everything that can go wrong, one variant for each thing a caller does about it.
+///
+/// An error says what happened and what to do, on one line. After a failed payment the first
+/// question is whether the request arrived: [`Error::may_have_been_sent`] is `false` only where
+/// that is proved.
+///
+/// Neither `Display` nor `Debug` prints a key, a signature, an `Authorization` header, a body, a
+/// query or the value in a path.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is missing, malformed, or contradicts another.
+    ///
+    /// When: in [`ClientBuilder::build`](crate::ClientBuilder::build),
+    /// [`Client::factory`](crate::Client::factory), [`Client::from_env`](crate::Client::from_env),
+    /// or on a call to the API version that the client has no settings for.
+    /// What to do: correct the setting that is named; no request was made.
+    #[error(transparent)]
+    Config(Box<ConfigError>),
+    /// A key or certificate can't be loaded.
+    ///
+    /// When: while a key is read from a file or a text.
+    /// What to do: compare what was seen with what is wanted; the OpenSSL command in the message
+    /// shows what the file holds.
+    #[error(transparent)]
+    Key(Box<KeyError>),
+    /// What was asked for can't be sent.
+    ///
+    /// When: before a connection is opened; an unknown option, a name in two queries, an address
+    /// that may not see the `Authorization` header.
+    /// What to do: write the part that is named as the message says.
+    #[error(transparent)]
+    Request(Box<RequestError>),
+    /// A variable of the path is missing or unknown.
+    ///
+    /// When: before a connection is opened.
+    /// What to do: fill the variable with `.var(name, value)`, or correct its name.
+    #[error(transparent)]
+    Template(Box<TemplateError>),
+    /// No connection could be made: name lookup, TCP or TLS failed.
+    ///
+    /// When: before the request was written, so it did not arrive.
+    /// What to do: repeat it; see to the network, proxy or certificate that the message names.
+    #[error(transparent)]
+    Connect(Box<NetworkError>),
+    /// A limit of time ran out.
+    ///
+    /// When: in the phase that [`NetworkError::phase`] names.
+    /// What to do: if [`Error::may_have_been_sent`], query the order before repeating.
+    #[error(transparent)]
+    Timeout(Box<NetworkError>),
+    /// The connection broke before the whole answer was there.
+    ///
+    /// When: after a connection was made.
+    /// What to do: if [`Error::may_have_been_sent`], query the order before repeating.
+    #[error(transparent)]
+    Transport(Box<NetworkError>),
+    /// The answer is a redirect, which is never followed: a signature is for one address.
+    ///
+    /// When: on a 3xx.
+    /// What to do: look at [`RedirectError::location`]; a redirect usually means a wrong host or a
+    /// captive portal.
+    #[error(transparent)]
+    Redirect(Box<RedirectError>),
+    /// WeChat Pay refused: a 4xx or 5xx.
+    ///
+    /// When: the gateway answered with an error.
+    /// What to do: act by [`ApiError::code`]; a 401 `SIGN_ERROR` explains itself in the message.
+    #[error(transparent)]
+    Api(Box<ApiError>),
+    /// A success that can't be trusted, since its signature was not there or is not right.
+    ///
+    /// When: on a 2xx.
+    /// What to do: treat it as unknown, not as failed: query the order. [`VerifyError::check`]
+    /// tells which check failed.
+    #[error(transparent)]
+    Verify(Box<VerifyError>),
+    /// A body is not what it says.
+    ///
+    /// When: while an answer is read as JSON.
+    /// What to do: look at the bytes at the position that is given.
+    #[error(transparent)]
+    Decode(Box<DecodeError>),
+}
+
+const _: () = assert!(size_of::<Error>() <= 24);
+
+impl Error {
+    /// WeChat Pay's own error, when there is one.
+    pub fn api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// WeChat Pay's `Request-ID`, which its support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        header_text(self.answer_headers()?, "request-id")
+    }
+
+    /// Whether a limit of time ran out.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// Whether no connection could be made, be it by a failure or by a timeout.
+    pub fn is_connect(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Timeout(error) => error.phase.is_before_sending(),
+            _ => false,
+        }
+    }
+
+    /// Whether the same request may succeed if it is made again.
+    ///
+    /// True for 429, for a 5xx with `SYSTEM_ERROR` or `FREQUENCY_LIMITED`, and when it is proved
+    /// that the request was not sent; never for [`Error::Verify`]. Repeat with the same order
+    /// number, never with a new one.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Api(error) => error.is_retryable(),
+            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
+                !error.may_have_been_sent
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether WeChat Pay may have received the request.
+    ///
+    /// `false` only where the opposite is proved. `true` means: query before you repeat.
+    pub fn may_have_been_sent(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Key(_) | Self::Request(_) | Self::Template(_) => false,
+            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
+                error.may_have_been_sent
+            }
+            Self::Redirect(_) | Self::Api(_) | Self::Verify(_) | Self::Decode(_) => true,
+        }
+    }
+
+    /// The text that was signed for this request, without the signature.
+    ///
+    /// It holds the body: keep it out of logs that others read.
+    pub fn signed_message(&self) -> Option<String> {
+        let signed = match self {
+            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
+                error.signed.as_ref()
+            }
+            Self::Redirect(error) => error.signed.as_ref(),
+            Self::Api(error) => error.signed.as_ref(),
+            Self::Verify(error) => error.signed.as_ref(),
+            _ => None,
+        };
+        signed.map(SignedMessage::text)
+    }
+
+    /// The answer as it came, for PHP's `->otherwise(fn($e) => $e->getResponse())`.
+    ///
+    /// Nothing in it is to be trusted: it is an error's, or its signature was not verified.
+    pub fn into_response(self) -> Option<http::Response<Bytes>> {
+        match self {
+            Self::Api(error) => Some(error.answer),
+            Self::Verify(error) => Some(error.answer),
+            Self::Redirect(error) => Some(error.answer),
+            _ => None,
+        }
+    }
+
+    fn answer_headers(&self) -> Option<&HeaderMap> {
+        match self {
+            Self::Api(error) => Some(error.answer.headers()),
+            Self::Verify(error) => Some(error.answer.headers()),
+            Self::Redirect(error) => Some(error.answer.headers()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn config(
+        setting: impl Into<Cow<'static, str>>,
+        given: impl Into<String>,
+        wanted: impl Into<String>,
+    ) -> Self {
+        Self::Config(Box::new(ConfigError {
+            setting: setting.into(),
+            given: given.into(),
+            wanted: wanted.into(),
+        }))
+    }
+
+    pub(crate) fn request(part: impl Into<String>, wanted: impl Into<String>) -> Self {
+        Self::Request(Box::new(RequestError {
+            endpoint: None,
+            part: part.into(),
+            wanted: wanted.into(),
+        }))
+    }
+
+    pub(crate) fn template(
+        name: impl Into<String>,
+        template: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self::Template(Box::new(TemplateError {
+            name: name.into(),
+            template: template.into(),
+            problem: problem.into(),
+        }))
+    }
+
+    /// Says which endpoint a mistake belongs to, where the place that found it could not know.
+    pub(crate) fn at(mut self, endpoint: &Endpoint) -> Self {
+        if let Self::Request(error) = &mut self {
+            error.endpoint.get_or_insert_with(|| endpoint.clone());
+        }
+        self
+    }
+
+    /// Says which setting a key belongs to, where the key itself could not know.
+    pub(crate) fn setting(mut self, setting: &str) -> Self {
+        if let Self::Key(error) = &mut self {
+            error.setting.get_or_insert_with(|| setting.to_owned());
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Config(_) => "Config",
+            Self::Key(_) => "Key",
+            Self::Request(_) => "Request",
+            Self::Template(_) => "Template",
+            Self::Connect(_) => "Connect",
+            Self::Timeout(_) => "Timeout",
+            Self::Transport(_) => "Transport",
+            Self::Redirect(_) => "Redirect",
+            Self::Api(_) => "Api",
+            Self::Verify(_) => "Verify",
+            Self::Decode(_) => "Decode",
+        };
+        write!(f, "{name}({self})")
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Which setting is wrong, what was given, and what is wanted.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: {given}; wanted: {wanted}")]
+pub struct ConfigError {
+    setting: Cow<'static, str>,
+    given: String,
+    wanted: String,
+}
+
+impl ConfigError {
+    /// The name of the setting, as the builder has it.
+    pub fn setting(&self) -> &str {
+        &self.setting
+    }
+
+    /// What was given; a secret is described, never shown.
+    pub fn given(&self) -> &str {
+        &self.given
+    }
+
+    /// What is wanted instead.
+    pub fn wanted(&self) -> &str {
+        &self.wanted
+    }
+}
+
+/// Which key can't be loaded, what was seen in it, and how to look at it.
+#[derive(Debug)]
+pub struct KeyError {
+    pub(crate) setting: Option<String>,
+    pub(crate) origin: String,
+    pub(crate) seen: String,
+    pub(crate) wanted: String,
+    pub(crate) command: Option<String>,
+}
+
+impl KeyError {
+    /// Where the key came from: a file's address, or the form of the text; never the key.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The format that was recognised, or what stands in its way.
+    pub fn seen(&self) -> &str {
+        &self.seen
+    }
+
+    /// The OpenSSL command that shows what the file holds.
+    pub fn command(&self) -> Option<&str> {
+        self.command.as_deref()
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(setting) = &self.setting {
+            write!(f, "{setting}: ")?;
+        }
+        write!(f, "{}: {}; wanted: {}", self.origin, self.seen, self.wanted)?;
+        match &self.command {
+            Some(command) => write!(f, "; to look at it: {command}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for KeyError {}
+
+/// Which part of a request can't be sent, and the way to write it.
+#[derive(Debug)]
+pub struct RequestError {
+    endpoint: Option<Endpoint>,
+    part: String,
+    wanted: String,
+}
+
+impl RequestError {
+    /// The part of the request that can't be sent.
+    pub fn part(&self) -> &str {
+        &self.part
+    }
+
+    /// The way to write it.
+    pub fn wanted(&self) -> &str {
+        &self.wanted
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(endpoint) = &self.endpoint {
+            write!(f, "{endpoint}: ")?;
+        }
+        write!(f, "{}: {}", self.part, self.wanted)
+    }
+}
+
+impl StdError for RequestError {}
+
+/// Which variable of which path template is missing or unknown.
+#[derive(Debug, thiserror::Error)]
+#[error("{template}: {problem}")]
+pub struct TemplateError {
+    name: String,
+    template: String,
+    problem: String,
+}
+
+impl TemplateError {
+    /// The variable's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The path template.
+    pub fn template(&self) -> &str {
+        &self.template
+    }
+}
+
+/// How far a request had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Waiting for a connection to become free, or for the I/O thread.
+    Queue,
+    /// Looking up the host's name.
+    Lookup,
+    /// Opening the TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Handshake,
+    /// The request was handed to a connection; nothing of the answer was there yet.
+    Exchange,
+    /// The answer's headers had come, its body not wholly.
+    Read,
+}
+
+impl Phase {
+    pub(crate) fn is_before_sending(self) -> bool {
+        !matches!(self, Self::Exchange | Self::Read)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queue => "waiting for a connection to",
+            Self::Lookup => "looking up",
+            Self::Connect => "connecting to",
+            Self::Handshake => "TLS handshake with",
+            Self::Exchange => "waiting for the answer of",
+            Self::Read => "reading the answer of",
+        })
+    }
+}
+
+/// A failure of the network: how far the request had come, to which host, and whether it may
+/// have arrived.
+pub struct NetworkError {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) phase: Phase,
+    pub(crate) host: String,
+    pub(crate) may_have_been_sent: bool,
+    pub(crate) limit: Option<(&'static str, Duration)>,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) signed: Option<SignedMessage>,
+}
+
+impl NetworkError {
+    /// How far the request had come.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The host, and its port where it is not the scheme's own.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether WeChat Pay may have received the request; `false` only where it is proved.
+    pub fn may_have_been_sent(&self) -> bool {
+        self.may_have_been_sent
+    }
+
+    /// The limit that ran out, for [`Error::Timeout`].
+    pub fn limit(&self) -> Option<Duration> {
+        self.limit.map(|(_, limit)| limit)
+    }
+}
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}: ", self.endpoint, self.phase, self.host)?;
+        if let Some((name, limit)) = self.limit {
+            write!(f, "{name} of {} s ran out", limit.as_secs_f64())?;
+        }
+        let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
+        let mut shown = String::new();
+        while let Some(error) = cause {
+            // Some layers repeat their source's text in their own.
+            let text = OneLine(&error.to_string()).to_string();
+            if !shown.contains(&text) {
+                if !shown.is_empty() {
+                    shown.push_str(": ");
+                }
+                shown.push_str(&text);
+            }
+            cause = error.source();
+        }
+        f.write_str(&shown)?;
+        f.write_str(if self.may_have_been_sent {
+            "; the request may have been received: query before repeating it"
+        } else {
+            "; the request was not sent"
+        })
+    }
+}
+
+impl fmt::Debug for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkError")
+            .field("endpoint", &self.endpoint)
+            .field("phase", &self.phase)
+            .field("host", &self.host)
+            .field("may_have_been_sent", &self.may_have_been_sent)
+            .field("limit", &self.limit)
+            .field("cause", &self.cause)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for NetworkError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// A redirect, which was not followed.
+pub struct RedirectError {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) answer: http::Response<Bytes>,
+    pub(crate) signed: Option<SignedMessage>,
+}
+
+impl RedirectError {
+    /// The status, 3xx.
+    pub fn status(&self) -> StatusCode {
+        self.answer.status()
+    }
+
+    /// Where the answer points to. It may hold a credential in its query.
+    pub fn location(&self) -> Option<&str> {
+        header_text(self.answer.headers(), header::LOCATION.as_str())
+    }
+}
+
+impl fmt::Display for RedirectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.endpoint, self.answer.status().as_u16())?;
+        if let Some(location) = self.location() {
+            let bare = location.split(['?', '#']).next().unwrap_or_default();
+            match bare.parse::<http::Uri>() {
+                Ok(uri) => match uri.host() {
+                    Some(host) => write!(f, " to the host {host}")?,
+                    None => f.write_str(" to a path of the same host")?,
+                },
+                Err(_) => f.write_str(" to an address that is none")?,
+            }
+        }
+        f.write_str("; a redirect is never followed: check base_uri and what stands between")
+    }
+}
+
+impl fmt::Debug for RedirectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedirectError({self})")
+    }
+}
+
+impl StdError for RedirectError {}
+
+/// WeChat Pay's refusal: a 4xx or 5xx with its code and message.
+pub struct ApiError {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) answer: http::Response<Bytes>,
+    pub(crate) body: Value,
+    pub(crate) signature: SignatureState,
+    pub(crate) hint: Option<String>,
+    pub(crate) signed: Option<SignedMessage>,
+}
+
+/// Whether an error's answer carried a signature, and whether it is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignatureState {
+    /// It carried none, as many errors do.
+    Absent,
+    /// It verified: the error comes from WeChat Pay.
+    Verified,
+    /// It did not verify.
+    Invalid,
+}
+
+impl ApiError {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.answer.status()
+    }
+
+    /// WeChat Pay's code, such as `PARAM_ERROR`; empty when the answer has none.
+    pub fn code(&self) -> &str {
+        self.text("code")
+    }
+
+    /// WeChat Pay's message; empty when the answer has none.
+    pub fn message(&self) -> &str {
+        self.text("message")
+    }
+
+    /// The answer's `detail`, of any type; absent and `null` are `None`.
+    pub fn detail(&self) -> Option<&Value> {
+        self.body.get("detail").filter(|detail| !detail.is_null())
+    }
+
+    /// WeChat Pay's `Request-ID`, which its support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        header_text(self.answer.headers(), "request-id")
+    }
+
+    /// The raw body.
+    pub fn bytes(&self) -> &Bytes {
+        self.answer.body()
+    }
+
+    /// Whether the answer carried a signature, and whether it verified.
+    pub fn signature(&self) -> SignatureState {
+        self.signature
+    }
+
+    /// What this library can tell beyond the gateway's words.
+    ///
+    /// For a 401 `SIGN_ERROR` it sets the message that was signed here beside the one that the
+    /// gateway built.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.body
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    fn is_retryable(&self) -> bool {
+        let status = self.answer.status();
+        status == StatusCode::TOO_MANY_REQUESTS
+            || (status.is_server_error()
+                && matches!(self.code(), "SYSTEM_ERROR" | "FREQUENCY_LIMITED"))
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.endpoint, self.answer.status().as_u16())?;
+        if !self.code().is_empty() {
+            write!(f, " {}", OneLine(self.code()))?;
+        }
+        if !self.message().is_empty() {
+            write!(f, ": {}", OneLine(self.message()))?;
+        }
+        if let Some(detail) = self.detail() {
+            for name in ["field", "value", "issue"] {
+                match detail.get(name) {
+                    None | Some(Value::Null) => {}
+                    Some(Value::String(text)) => write!(f, ", {name} {:?}", Short(text))?,
+                    Some(other) => write!(f, ", {name} {}", Short(&other.to_string()))?,
+                }
+            }
+        }
+        if self.body.is_null() {
+            write!(
+                f,
+                ": no JSON but {} bytes of {}",
+                self.answer.body().len(),
+                OneLine(header_text(self.answer.headers(), "content-type").unwrap_or("no type"))
+            )?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "; {hint}")?;
+        }
+        if self.signature == SignatureState::Invalid {
+            f.write_str("; the signature this answer carries does not verify")?;
+        }
+        match self.request_id() {
+            Some(id) => write!(f, " (Request-ID {})", OneLine(id)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiError")
+            .field("endpoint", &self.endpoint)
+            .field("status", &self.status())
+            .field("code", &self.code())
+            .field("message", &self.message())
+            .field("request_id", &self.request_id())
+            .field("signature", &self.signature)
+            .field("body_bytes", &self.bytes().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for ApiError {}
+
+/// Which check a success did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Check {
+    /// Headers of the signature are missing.
+    #[non_exhaustive]
+    Headers {
+        /// Their names.
+        missing: Vec<&'static str>,
+    },
+    /// A header of the signature is not what it must be.
+    #[non_exhaustive]
+    Malformed {
+        /// The header's name.
+        header: &'static str,
+        /// What it holds.
+        given: String,
+    },
+    /// The clocks differ by more than 300 s.
+    #[non_exhaustive]
+    Clock {
+        /// The time here, seconds since 1970.
+        local: u64,
+        /// The time in the answer, seconds since 1970.
+        remote: u64,
+    },
+    /// The key that signed is not among the configured ones.
+    #[non_exhaustive]
+    Serial {
+        /// The serial that the answer names.
+        unknown: String,
+        /// The serials that are configured.
+        known: Vec<String>,
+    },
+    /// The signature does not fit the bytes of the answer.
+    Signature,
+    /// The signature is one of WeChat Pay's probes, which are wrong on purpose.
+    Probe,
+}
+
+/// A success that can't be trusted.
+pub struct VerifyError {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) host: String,
+    pub(crate) check: Check,
+    pub(crate) answer: http::Response<Bytes>,
+    pub(crate) signed: Option<SignedMessage>,
+}
+
+impl VerifyError {
+    /// Which check failed.
+    pub fn check(&self) -> &Check {
+        &self.check
+    }
+
+    /// The whole unverified answer, for inspection.
+    pub fn response(&self) -> &http::Response<Bytes> {
+        &self.answer
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} of {} can't be trusted: ",
+            self.endpoint,
+            self.answer.status().as_u16(),
+            self.host
+        )?;
+        match &self.check {
+            Check::Headers { missing } => write!(
+                f,
+                "it did not come from WeChat Pay, or not unchanged: {} missing, {} bytes of {}; a \
+                 proxy or a captive portal may have answered",
+                missing.join(", "),
+                self.answer.body().len(),
+                OneLine(header_text(self.answer.headers(), "content-type").unwrap_or("no type"))
+            ),
+            Check::Malformed { header, given } => {
+                write!(f, "{header} is {:?}, ", Short(given))?;
+                f.write_str(match *header {
+                    "Wechatpay-Signature-Type" => {
+                        "an algorithm this version does not know; wanted: WECHATPAY2-SHA256-RSA2048"
+                    }
+                    "Wechatpay-Timestamp" => "which is no number of seconds since 1970",
+                    _ => "which is no text",
+                })
+            }
+            Check::Clock { local, remote } => {
+                let side = if local < remote {
+                    "this machine's clock is behind, or the answer's is ahead"
+                } else {
+                    "this machine's clock is ahead, or the answer is an old one"
+                };
+                write!(
+                    f,
+                    "the clock here says {local}, the answer {remote}: {} s apart, at most 300 s \
+                     are allowed; {side}",
+                    local.abs_diff(*remote)
+                )
+            }
+            Check::Serial { unknown, known } => {
+                write!(
+                    f,
+                    "it is signed by {:?}, which is not among the configured keys ({})",
+                    Short(unknown),
+                    known.join(", ")
+                )?;
+                if unknown.starts_with("PUB_KEY_ID_") {
+                    f.write_str(
+                        "; this merchant is being moved to the public key: download it on the \
+                         merchant platform and add .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside \
+                         the certificates",
+                    )
+                } else {
+                    f.write_str("; add this platform certificate with .cert(serial, \"file:///…\")")
+                }
+            }
+            Check::Signature => {
+                f.write_str(
+                    "its signature does not fit its bytes, or the key configured under this \
+                     serial is another one",
+                )?;
+                match header_text(self.answer.headers(), "content-encoding") {
+                    Some(encoding) => write!(
+                        f,
+                        "; it came with Content-Encoding {}, which this version does not undo",
+                        OneLine(encoding)
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Check::Probe => f.write_str(
+                "its signature is one of WeChat Pay's probes (WECHATPAY/SIGNTEST/…), sent to see \
+                 whether wrong signatures are refused",
+            ),
+        }?;
+        f.write_str("; its effect is unknown: query before repeating it")?;
+        match header_text(self.answer.headers(), "request-id") {
+            Some(id) => write!(f, " (Request-ID {})", OneLine(id)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyError")
+            .field("endpoint", &self.endpoint)
+            .field("host", &self.host)
+            .field("status", &self.answer.status())
+            .field("check", &self.check)
+            .field("body_bytes", &self.answer.body().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for VerifyError {}
+
+/// A body that is not what it says.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {problem} at line {line}, column {column}")]
+pub struct DecodeError {
+    what: &'static str,
+    problem: String,
+    line: usize,
+    column: usize,
+}
+
+impl DecodeError {
+    pub(crate) fn json(error: &serde_json::Error) -> Self {
+        let problem = match error.classify() {
+            serde_json::error::Category::Eof => "the text ends too early",
+            serde_json::error::Category::Data => "the JSON has another shape than asked for",
+            _ => "the text is no JSON",
+        };
+        Self {
+            what: "the answer's body is not the JSON wanted",
+            problem: problem.to_owned(),
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+
+    /// The line of the mistake, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column of the mistake, in bytes, from 1.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+}
+
+/// A verb and a path template, which names a request without showing any of its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) method: Method,
+    pub(crate) template: Cow<'static, str>,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.template)
+    }
+}
+
+/// What went into a signature, kept to be shown on request.
+#[derive(Clone)]
+pub(crate) struct SignedMessage {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) timestamp: u64,
+    pub(crate) nonce: String,
+    pub(crate) body: Bytes,
+}
+
+impl SignedMessage {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+}
+
+/// Text from the network on one line: control characters are escaped.
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                write!(f, "{character}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The start of a text that may be long.
+pub(crate) struct Short<'a>(pub(crate) &'a str);
+
+const SHORT: usize = 200;
+
+impl Short<'_> {
+    fn parts(&self) -> (&str, bool) {
+        match self.0.char_indices().nth(SHORT) {
+            Some((end, _)) => (self.0.get(..end).unwrap_or_default(), true),
+            None => (self.0, false),
+        }
+    }
+}
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (start, cut) = self.parts();
+        write!(f, "{}{}", OneLine(start), if cut { "…" } else { "" })
+    }
+}
+
+impl fmt::Debug for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (start, cut) = self.parts();
+        write!(f, "{start:?}{}", if cut { "…" } else { "" })
+    }
+}

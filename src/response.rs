@@ -1,0 +1,91 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{DecodeError, Error, Result};
+
+/// A success: 2xx, with its signature checked or from an endpoint known to sign nothing.
+pub struct Response {
+    pub(crate) answer: http::Response<Bytes>,
+    pub(crate) verified: bool,
+}
+
+impl Response {
+    /// The HTTP status, 2xx.
+    pub fn status(&self) -> StatusCode {
+        self.answer.status()
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.answer.headers()
+    }
+
+    /// One header's first value, if it is text; names compare without regard to case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header_text(self.answer.headers(), name)
+    }
+
+    /// WeChat Pay's `Request-ID`, which its support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.header("request-id")
+    }
+
+    /// Where the answer points to, for pages that are meant for the user's browser.
+    pub fn location(&self) -> Option<&str> {
+        self.header(header::LOCATION.as_str())
+    }
+
+    /// The body as it came.
+    pub fn bytes(&self) -> &Bytes {
+        self.answer.body()
+    }
+
+    /// The body as text; bytes that are no UTF-8 become U+FFFD.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.answer.body()).into_owned()
+    }
+
+    /// The body as JSON; `Null` when there is none, as with 204.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] if the body is no JSON.
+    pub fn data(&self) -> Result<Value> {
+        if self.answer.body().is_empty() {
+            return Ok(Value::Null);
+        }
+        self.json()
+    }
+
+    /// The body as a type of the caller's.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] if the body is no JSON, or not of this shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(self.answer.body())
+            .map_err(|error| Error::Decode(Box::new(DecodeError::json(&error))))
+    }
+
+    /// Whether a signature was checked; `false` only for endpoints that sign nothing.
+    pub fn verified(&self) -> bool {
+        self.verified
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status())
+            .field("request_id", &self.request_id())
+            .field("verified", &self.verified)
+            .field("body_bytes", &self.bytes().len())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

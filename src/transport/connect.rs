@@ -1,0 +1,233 @@
+//! Makes connections, and tells how far it came: lookup, TCP, TLS.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiResolver, Name};
+use hyper_util::rt::TokioIo;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::error::{Error, Phase, Result};
+use crate::options::Limit;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+type Connecting<T> = Pin<Box<dyn Future<Output = std::result::Result<T, BoxError>> + Send>>;
+type Stream = TokioIo<TcpStream>;
+
+tokio::task_local! {
+    /// The request on whose behalf a connection is made.
+    static ATTEMPT: Arc<Attempt>;
+}
+
+/// How far a request has come, and how long its connection may take.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    phase: AtomicU8,
+    limit: Limit,
+}
+
+const PHASES: [Phase; 6] = [
+    Phase::Queue,
+    Phase::Lookup,
+    Phase::Connect,
+    Phase::Handshake,
+    Phase::Exchange,
+    Phase::Read,
+];
+
+impl Attempt {
+    pub(crate) fn new(limit: Limit) -> Self {
+        Self {
+            phase: AtomicU8::new(0),
+            limit,
+        }
+    }
+
+    /// Runs `future` so that the connections it makes report here.
+    pub(crate) fn scope<F: Future>(
+        attempt: &Arc<Self>,
+        future: F,
+    ) -> impl Future<Output = F::Output> {
+        ATTEMPT.scope(Arc::clone(attempt), future)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        let index = usize::from(self.phase.load(Ordering::Relaxed));
+        PHASES.get(index).copied().unwrap_or(Phase::Queue)
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        let index = PHASES.iter().position(|known| *known == phase);
+        let index = index.and_then(|index| u8::try_from(index).ok());
+        self.phase
+            .store(index.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    fn current() -> Option<Arc<Self>> {
+        ATTEMPT.try_with(Arc::clone).ok()
+    }
+
+    /// Tells the request that makes a connection; one that is made for the pool alone has none.
+    fn reached(phase: Phase) {
+        let _ = ATTEMPT.try_with(|attempt| attempt.enter(phase));
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) struct ConnectFailure {
+    pub(crate) phase: Phase,
+    /// The limit, if it ran out.
+    pub(crate) limit: Option<Duration>,
+    pub(crate) cause: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl fmt::Display for ConnectFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no connection")
+    }
+}
+
+impl StdError for ConnectFailure {}
+
+/// TCP and TLS, HTTP/2 or HTTP/1.1 by ALPN, within the limit of connecting.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    https: HttpsConnector<Tcp>,
+}
+
+impl Connector {
+    pub(crate) fn new(more_roots: Vec<CertificateDer<'static>>) -> Result<Self> {
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        for root in more_roots {
+            roots.add(root).map_err(|error| {
+                Error::config(
+                    "root_certificate",
+                    format!("a certificate that can't be a root: {error}"),
+                    "the certificate of an authority, or the server's own",
+                )
+            })?;
+        }
+        // The provider is given by hand: a process default is neither needed nor installed.
+        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::config("TLS", error.to_string(), "TLS 1.2 or 1.3"))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+        tcp.enforce_http(false);
+        // Without it a request whose head and body are two writes waits for an acknowledgement.
+        tcp.set_nodelay(true);
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(Tcp(tcp));
+        Ok(Self { https })
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<Stream>;
+    type Error = BoxError;
+    type Future = Connecting<Self::Response>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
+        self.https.poll_ready(context)
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let attempt = Attempt::current();
+        let attempt = attempt.unwrap_or_else(|| Arc::new(Attempt::new(Limit(None))));
+        attempt.enter(Phase::Lookup);
+        let connecting = self.https.call(destination);
+        Box::pin(async move {
+            // The task may become the pool's own; what is below reports to this request still.
+            let connecting = Attempt::scope(&attempt, connecting);
+            let (limit, cause) = match attempt.limit.0 {
+                None => match connecting.await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => (None, Some(Arc::from(error))),
+                },
+                Some(limit) => match tokio::time::timeout(limit, connecting).await {
+                    Ok(Ok(stream)) => return Ok(stream),
+                    Ok(Err(error)) => (None, Some(Arc::from(error))),
+                    Err(_) => (Some(limit), None),
+                },
+            };
+            Err(ConnectFailure {
+                phase: attempt.phase(),
+                limit,
+                cause,
+            }
+            .into())
+        })
+    }
+}
+
+/// TCP, and the phases around it.
+#[derive(Clone)]
+struct Tcp(HttpConnector<Resolver>);
+
+impl Service<Uri> for Tcp {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Connecting<Stream>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let host = destination.host().unwrap_or_default();
+        let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let connecting = self.0.call(destination);
+        Box::pin(async move {
+            if is_address {
+                Attempt::reached(Phase::Connect);
+            }
+            let stream = connecting.await?;
+            Attempt::reached(Phase::Handshake);
+            Ok(stream)
+        })
+    }
+}
+
+/// The system's lookup, and the phase behind it.
+#[derive(Clone)]
+struct Resolver(GaiResolver);
+
+impl Service<Name> for Resolver {
+    type Response = GaiAddrs;
+    type Error = BoxError;
+    type Future = Connecting<GaiAddrs>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let looking_up = self.0.call(name);
+        Box::pin(async move {
+            let addresses = looking_up.await?;
+            Attempt::reached(Phase::Connect);
+            Ok(addresses)
+        })
+    }
+}

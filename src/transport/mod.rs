@@ -1,0 +1,387 @@
+//! Sends one signed request and brings back the whole answer. It never looks into a body.
+//!
+//! hyper's pool spawns its connections on the runtime of the request that opened them, so there is
+//! one pool a runtime, over one shared connector. A guard task on that runtime removes the pool
+//! when the runtime goes.
+
+mod connect;
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use tokio::runtime::{Handle, Id, Runtime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::{Endpoint, Error, NetworkError, Phase, Result, SignedMessage};
+use crate::options::Limit;
+
+use self::connect::{Attempt, ConnectFailure, Connector};
+
+/// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
+const IDLE: Duration = Duration::from_secs(7);
+
+type Pool = Client<Connector, Full<Bytes>>;
+type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
+
+/// The connections of a client, on whichever runtimes it is used.
+pub(crate) struct Transport {
+    connector: Connector,
+    pools: Mutex<HashMap<Id, Entry>>,
+}
+
+struct Entry {
+    pool: Pool,
+    /// Ends the guard task when the transport goes before the runtime does.
+    _open: oneshot::Sender<()>,
+}
+
+impl Transport {
+    pub(crate) fn new(roots: Vec<CertificateDer<'static>>) -> Result<Self> {
+        Ok(Self {
+            connector: Connector::new(roots)?,
+            pools: Mutex::default(),
+        })
+    }
+
+    /// The pool of the runtime that this is called on.
+    fn pool(self: &Arc<Self>) -> Pool {
+        let runtime = Handle::current();
+        let mut pools = self.lock();
+        if let Some(entry) = pools.get(&runtime.id()) {
+            return entry.pool.clone();
+        }
+        let pool = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .retry_canceled_requests(false)
+            .build(self.connector.clone());
+        let (open, closed) = oneshot::channel();
+        let guard = Guard {
+            transport: Arc::downgrade(self),
+            runtime: runtime.id(),
+        };
+        let entry = Entry {
+            pool: pool.clone(),
+            _open: open,
+        };
+        pools.insert(runtime.id(), entry);
+        drop(pools);
+        runtime.spawn(async move {
+            let _guard = guard;
+            let _ = closed.await;
+        });
+        pool
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Id, Entry>> {
+        // No code that can panic runs under the lock.
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lives as long as its runtime, and removes that runtime's pool at the end.
+struct Guard {
+    transport: Weak<Transport>,
+    runtime: Id,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(transport) = self.transport.upgrade() {
+            let entry = transport.lock().remove(&self.runtime);
+            // The pool is dropped outside the lock: it wakes its connections.
+            drop(entry);
+        }
+    }
+}
+
+/// The limits of one request.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) whole: Limit,
+    pub(crate) connect: Limit,
+}
+
+/// One request, ready to be sent.
+pub(crate) struct Call {
+    transport: Arc<Transport>,
+    request: http::Request<Bytes>,
+    limits: Limits,
+}
+
+impl Call {
+    pub(crate) fn new(
+        transport: Arc<Transport>,
+        request: http::Request<Bytes>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            transport,
+            request,
+            limits,
+        }
+    }
+
+    /// Sends on the caller's runtime; where there is none, on the library's own.
+    pub(crate) async fn run(self) -> Outcome {
+        if Handle::try_current().is_ok() {
+            return self.send(Instant::now()).await;
+        }
+        let runtime = shared_runtime().map_err(Failure::no_runtime)?;
+        let started = Instant::now();
+        let task = Abandon(runtime.spawn(self.send(started)));
+        task.await
+    }
+
+    /// Sends on the library's own runtime, and blocks this thread until the answer is there.
+    pub(crate) fn wait(self) -> Outcome {
+        let runtime = shared_runtime().map_err(Failure::no_runtime)?;
+        let started = Instant::now();
+        let (answered, answer) = mpsc::sync_channel(1);
+        runtime.spawn(async move {
+            // The receiver waits below, for as long as it takes.
+            let _ = answered.send(self.send(started).await);
+        });
+        answer.recv().unwrap_or_else(|_| Err(Failure::lost()))
+    }
+
+    async fn send(self, started: Instant) -> Outcome {
+        let attempt = Arc::new(Attempt::new(self.limits.connect));
+        let pool = self.transport.pool();
+        let (parts, body) = self.request.into_parts();
+        let mut request = http::Request::from_parts(parts, Full::new(body));
+        // It is filled in the moment in which a connection was found for the request.
+        let connection = capture_connection(&mut request);
+        let exchange = Attempt::scope(&attempt, async {
+            let answer = pool.request(request).await.map_err(Failure::of_client)?;
+            attempt.enter(Phase::Read);
+            let (parts, body) = answer.into_parts();
+            let body = body.collect().await.map_err(Failure::of_body)?;
+            Ok(http::Response::from_parts(parts, body.to_bytes()))
+        });
+        let deadline = self.limits.whole.0.and_then(|limit| {
+            let deadline = started.checked_add(limit)?;
+            Some((limit, deadline))
+        });
+        let Some((limit, deadline)) = deadline else {
+            return exchange.await;
+        };
+        match timeout_at(deadline, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let has_connection = connection.connection_metadata().is_some();
+                let phase = match attempt.phase() {
+                    Phase::Read => Phase::Read,
+                    _ if has_connection => Phase::Exchange,
+                    phase => phase,
+                };
+                Err(Failure {
+                    kind: Kind::Timeout,
+                    phase,
+                    limit: Some(("the limit of the whole request", limit)),
+                    may_have_been_sent: has_connection,
+                    cause: None,
+                })
+            }
+        }
+    }
+}
+
+/// The library's own runtime: one thread, for `.wait()` and for executors that are not tokio.
+fn shared_runtime() -> std::io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("wechatpay-io")
+        .enable_io()
+        .enable_time()
+        .build()?;
+    // Of two threads that come here at once, one gives its runtime up again.
+    if let Err(second) = RUNTIME.set(runtime) {
+        second.shutdown_background();
+    }
+    RUNTIME
+        .get()
+        .ok_or_else(|| std::io::Error::other("the runtime is gone"))
+}
+
+/// A task that is abandoned together with whoever waits for it.
+struct Abandon(JoinHandle<Outcome>);
+
+impl Future for Abandon {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|joined| joined.unwrap_or_else(|_| Err(Failure::lost())))
+    }
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    phase: Phase,
+    limit: Option<(&'static str, Duration)>,
+    may_have_been_sent: bool,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Connect,
+    Timeout,
+    Transport,
+}
+
+impl Failure {
+    /// The request failed before the answer's headers were there.
+    fn of_client(error: legacy::Error) -> Self {
+        if let Some(failure) = find::<ConnectFailure>(&error) {
+            let limit = failure
+                .limit
+                .map(|limit| ("the limit of connecting", limit));
+            return Self {
+                kind: if limit.is_some() {
+                    Kind::Timeout
+                } else {
+                    Kind::Connect
+                },
+                phase: failure.phase,
+                limit,
+                may_have_been_sent: false,
+                cause: failure.cause.clone(),
+            };
+        }
+        // hyper says "canceled" of a request that it gives back: nothing of it was written.
+        let is_canceled = find::<hyper::Error>(&error).is_some_and(hyper::Error::is_canceled);
+        let is_unsent = error.connect_info().is_none() || is_canceled;
+        Self {
+            kind: if error.is_connect() {
+                Kind::Connect
+            } else {
+                Kind::Transport
+            },
+            phase: if is_unsent {
+                Phase::Queue
+            } else {
+                Phase::Exchange
+            },
+            limit: None,
+            may_have_been_sent: !is_unsent,
+            cause: Some(Arc::new(Bare(error))),
+        }
+    }
+
+    /// The answer broke off.
+    fn of_body(error: hyper::Error) -> Self {
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Read,
+            limit: None,
+            may_have_been_sent: true,
+            cause: Some(Arc::new(error)),
+        }
+    }
+
+    /// No thread for the library's own runtime.
+    fn no_runtime(error: std::io::Error) -> Self {
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Queue,
+            limit: None,
+            may_have_been_sent: false,
+            cause: Some(Arc::new(error)),
+        }
+    }
+
+    /// The task that had the request is gone; how far it had come is not known.
+    fn lost() -> Self {
+        let cause = std::io::Error::other("the task that sent the request was ended");
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Exchange,
+            limit: None,
+            may_have_been_sent: true,
+            cause: Some(Arc::new(cause)),
+        }
+    }
+
+    pub(crate) fn into_error(
+        self,
+        endpoint: Endpoint,
+        host: String,
+        signed: SignedMessage,
+    ) -> Error {
+        let error = Box::new(NetworkError {
+            endpoint,
+            phase: self.phase,
+            host,
+            may_have_been_sent: self.may_have_been_sent,
+            limit: self.limit,
+            cause: self.cause,
+            signed: Some(signed),
+        });
+        match self.kind {
+            Kind::Connect => Error::Connect(error),
+            Kind::Timeout => Error::Timeout(error),
+            Kind::Transport => Error::Transport(error),
+        }
+    }
+}
+
+/// The first error of this type among an error and its causes.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An error of hyper-util without its outermost words, which only say "client error".
+#[derive(Debug)]
+struct Bare(legacy::Error);
+
+impl fmt::Display for Bare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => write!(f, "{source}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl StdError for Bare {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()?.source()
+    }
+}
