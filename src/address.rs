@@ -128,8 +128,9 @@ impl Absolute {
             );
         }
         let is_base = scheme == base.scheme && authority == base.authority;
-        let is_default = scheme == Scheme::HTTPS && url.port().is_none();
-        if !is_base && !(is_default && is_wechat_pay(authority.host())) {
+        let is_wechat_pay =
+            scheme == Scheme::HTTPS && url.port().is_none() && is_wechat_pay(authority.host());
+        if !is_base && !is_wechat_pay {
             return refuse(
                 &format!("the host {authority} may not see this merchant's Authorization header"),
                 "a host of WeChat Pay by https, or that of base_uri",

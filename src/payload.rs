@@ -192,7 +192,7 @@ mod tests {
         let expected = r#"{"a":2900,"b":[110.00000000000001,-3],"c":0.5,"d":1000000000000000}"#;
         assert_eq!(compact(&value), expected);
         assert_eq!(compact(&json!(9_007_199_254_740_992.0)), "9007199254740992");
-        assert_eq!(compact(&json!(1e300)), "1e300");
+        assert_eq!(compact(&json!(1e300)), "1e+300");
     }
 
     #[test]

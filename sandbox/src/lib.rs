@@ -33,11 +33,13 @@
 //! # block_on(async {
 //! # let sandbox = wechatpay_sandbox::Sandbox::start().await?;
 //! # let client = sandbox.client();
+//! use serde_json::json;
 //! use wechatpay_sandbox::Misbehaviour;
 //!
-//! sandbox.misbehave(Misbehaviour::ClockOffset(-301));
-//! let error = client.chain("v3/certificates").get().await.unwrap_err();
-//! assert!(error.to_string().contains("clock"));
+//! sandbox.misbehave(Misbehaviour::status(429, "FREQUENCY_LIMITED", "频率超限"));
+//! let path = client.chain("v3/marketing/busifavor/product-coupons/send");
+//! let error = path.post(json!({ "stock_id": "12312354" })).await.unwrap_err();
+//! assert!(error.is_retryable());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
