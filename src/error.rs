@@ -272,7 +272,7 @@ impl From<Infallible> for Error {
 
 /// Which setting is wrong, what was given, and what is wanted.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting}: {given}; wanted: {wanted}")]
+#[error("{setting}: {}; wanted: {wanted}", OneLine(given))]
 pub struct ConfigError {
     setting: Cow<'static, str>,
     given: String,
@@ -328,7 +328,8 @@ impl fmt::Display for KeyError {
         if let Some(setting) = &self.setting {
             write!(f, "{setting}: ")?;
         }
-        write!(f, "{}: {}; wanted: {}", self.origin, self.seen, self.wanted)?;
+        let seen = OneLine(&self.seen);
+        write!(f, "{}: {seen}; wanted: {}", self.origin, self.wanted)?;
         match &self.command {
             Some(command) => write!(f, "; to look at it: {command}"),
             None => Ok(()),
@@ -363,7 +364,7 @@ impl fmt::Display for RequestError {
         if let Some(endpoint) = &self.endpoint {
             write!(f, "{endpoint}: ")?;
         }
-        write!(f, "{}: {}", self.part, self.wanted)
+        write!(f, "{}: {}", OneLine(&self.part), self.wanted)
     }
 }
 
@@ -371,7 +372,7 @@ impl StdError for RequestError {}
 
 /// Which variable of which path template is missing or unknown.
 #[derive(Debug, thiserror::Error)]
-#[error("{template}: {problem}")]
+#[error("{}: {}", OneLine(template), OneLine(problem))]
 pub struct TemplateError {
     name: String,
     template: String,
@@ -893,7 +894,7 @@ pub(crate) struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.template)
+        write!(f, "{} {}", self.method, OneLine(&self.template))
     }
 }
 
