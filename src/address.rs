@@ -76,6 +76,11 @@ impl Base {
         })
     }
 
+    /// A host of the catalogue's.
+    pub(crate) fn of_host(host: &str) -> Result<Self> {
+        Self::parse(&format!("https://{host}/"), None)
+    }
+
     /// The host, and its port where it is not the scheme's own.
     pub(crate) fn host(&self) -> &str {
         self.authority.as_str()

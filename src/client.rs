@@ -68,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) v3: Option<Apiv3>,
     pub(crate) has_v2: bool,
     pub(crate) base: Base,
+    /// Whether `base` was given, so that an endpoint's own host does not count.
+    pub(crate) has_own_base: bool,
     pub(crate) plain_http: Option<String>,
     /// Whether one of the keys is public, so that no real host may be spoken to.
     pub(crate) is_published: bool,
@@ -350,6 +352,7 @@ impl ClientBuilder {
         }
         let mchid = check_mchid(self.mchid)?;
         let plain_http = check_plain_http(self.plain_http)?;
+        let has_own_base = self.base_uri.is_some();
         let base = self.base_uri.as_deref().unwrap_or(DEFAULT_BASE);
         let base = Base::parse(base, plain_http.as_deref())?;
         check_secret(self.secret.as_deref())?;
@@ -385,6 +388,7 @@ impl ClientBuilder {
             v3,
             has_v2,
             base,
+            has_own_base,
             plain_http,
             is_published,
             headers: self.headers,

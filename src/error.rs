@@ -216,22 +216,23 @@ impl Error {
         }))
     }
 
-    pub(crate) fn template(
-        name: impl Into<String>,
-        template: impl Into<String>,
-        problem: impl Into<String>,
-    ) -> Self {
+    /// A mistake in a template, which whoever knows the whole path adds by `at`.
+    pub(crate) fn template(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Template(Box::new(TemplateError {
             name: name.into(),
-            template: template.into(),
+            template: String::new(),
             problem: problem.into(),
         }))
     }
 
     /// Says which endpoint a mistake belongs to, where the place that found it could not know.
     pub(crate) fn at(mut self, endpoint: &Endpoint) -> Self {
-        if let Self::Request(error) = &mut self {
-            error.endpoint.get_or_insert_with(|| endpoint.clone());
+        match &mut self {
+            Self::Request(error) => {
+                error.endpoint.get_or_insert_with(|| endpoint.clone());
+            }
+            Self::Template(error) => error.template = endpoint.template.to_string(),
+            _ => {}
         }
         self
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::address::{Absolute, Base};
+use crate::catalogue::tree;
 use crate::chain::PathText;
 use crate::client::{Core, check_published};
 use crate::error::{Endpoint, Error, Result};
@@ -22,7 +23,7 @@ use crate::payload::Payload;
 use crate::protocol::v3::{self, Exchange, Stamp};
 use crate::query::Query;
 use crate::response::Response;
-use crate::template::{self, mask};
+use crate::template;
 use crate::transport::{Call, Limits};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
@@ -327,7 +328,7 @@ impl Request {
             "{stranger} is neither an option ({}) nor a variable of the path ({variables})",
             options::known()
         );
-        let error = Error::template(stranger.as_str(), mask(&path.text), problem);
+        let error = Error::template(stranger.as_str(), problem);
         self.remember(error);
     }
 
@@ -338,9 +339,7 @@ impl Request {
     fn endpoint(&self) -> Endpoint {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
-            Target::Absolute(address) => {
-                Cow::Owned(mask(address.target.path().trim_start_matches('/')))
-            }
+            Target::Absolute(address) => PathText::literal(address.target.path()).masked(),
             Target::None => Cow::Borrowed("an address"),
         };
         Endpoint {
@@ -441,7 +440,11 @@ impl Request {
             Target::Path(path) => path,
         };
         path.check()?;
-        let base = self.base.as_ref().unwrap_or(&core.base);
+        let own_host = self.base.is_none() && !core.has_own_base;
+        let of_endpoint = own_host.then(|| tree::walk(&path.text).place()?.host());
+        let of_endpoint = of_endpoint.flatten().map(Base::of_host).transpose()?;
+        let base = self.base.as_ref().or(of_endpoint.as_ref());
+        let base = base.unwrap_or(&core.base);
         check_published(core.is_published, base)?;
         let expanded = template::expand(&path.text, path.query.as_deref(), &self.variables)?;
         if expanded.path.is_empty() {

@@ -7,6 +7,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
+use crate::catalogue::tree;
 use crate::client::{Apiv3, Core};
 use crate::crypto::BACKEND;
 use crate::error::{
@@ -268,10 +269,12 @@ impl Exchange {
             .unwrap_or_default();
         let is_sign_error = answer.status() == StatusCode::UNAUTHORIZED
             || body.get("code").and_then(Value::as_str) == Some("SIGN_ERROR");
-        let hint = is_sign_error.then(|| {
+        let hint = if is_sign_error {
             let serial = self.core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
-            explain(&self.signed, serial.unwrap_or_default(), &body)
-        });
+            Some(explain(&self.signed, serial.unwrap_or_default(), &body))
+        } else {
+            unknown_endpoint(&self.endpoint, answer.status())
+        };
         Error::Api(Box::new(ApiError {
             endpoint: self.endpoint,
             answer,
@@ -297,6 +300,38 @@ fn is_unsigned(path: &str) -> bool {
         _ => path
             .strip_prefix("merchant-service/images/")
             .is_some_and(|image| image != "upload"),
+    }
+}
+
+/// What the catalogue says of a path or a verb that the gateway does not know.
+fn unknown_endpoint(endpoint: &Endpoint, status: StatusCode) -> Option<String> {
+    if !matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    ) {
+        return None;
+    }
+    let verb = endpoint.method.as_str();
+    let walk = tree::walk(&endpoint.template);
+    let verbs = walk.place().map(|place| place.node().verbs);
+    match verbs.filter(|verbs| !verbs.is_empty()) {
+        Some(_) if walk.endpoint(verb).is_some() => None,
+        Some(verbs) => {
+            let verbs: Vec<_> = verbs.iter().map(|verb| verb.verb).collect();
+            let verbs = verbs.join(", ");
+            Some(format!(
+                "the catalogue knows this path with {verbs}, not with {verb}"
+            ))
+        }
+        None => match tree::nearest(&endpoint.template).as_slice() {
+            [] => Some("the catalogue does not know this path".to_owned()),
+            near => {
+                let near = near.join(" or ");
+                Some(format!(
+                    "the catalogue does not know this path; did you mean {near}?"
+                ))
+            }
+        },
     }
 }
 

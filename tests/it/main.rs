@@ -5,3 +5,6 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+
+mod catalogue;
+mod catalogue_chains;
