@@ -8,3 +8,6 @@
 
 mod catalogue;
 mod catalogue_chains;
+// Once is enough: what the compiler says depends on no feature.
+#[cfg(feature = "aws-lc-rs")]
+mod compile_errors;
