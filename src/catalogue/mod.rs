@@ -65,6 +65,7 @@ impl<P> From<At<P>> for Chain {
 macro_rules! places {
     ($root:ident $segment:literal $(@ $host:literal)? { $($inner:tt)* }) => {
         /// Marks this place.
+        #[doc(hidden)]
         #[derive(Debug)]
         #[non_exhaustive]
         pub enum Here {}
@@ -104,6 +105,7 @@ macro_rules! places {
             #[doc = concat!("<https://wechatpay.im/openapi/", $path, "/", $segment, ">")])?
             pub mod $method {
                 /// Marks this place.
+                #[doc(hidden)]
                 #[derive(Debug)]
                 #[non_exhaustive]
                 pub enum Here {}
@@ -114,6 +116,7 @@ macro_rules! places {
     };
 
     (@place [$path:expr] $method:ident $segment:literal [$($title:literal)*]) => {
+        #[doc(hidden)]
         impl $crate::catalogue::At<Here> {
             #[doc = concat!("The segment `", $segment, "`.")]
             $(
@@ -129,6 +132,7 @@ macro_rules! places {
     (@place [$path:expr] $method:ident $value:ident $segment:literal [$($title:literal)*]) => {
         places!(@place [$path] $method $segment [$($title)*]);
 
+        #[doc(hidden)]
         impl $crate::catalogue::At<Here> {
             #[doc = concat!("A value for `", $segment, "`: percent-encoded, its letters as they are.")]
             $(
