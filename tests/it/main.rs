@@ -11,3 +11,5 @@ mod catalogue_chains;
 // Once is enough: what the compiler says depends on no feature.
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
+mod support;
+mod vectors;
