@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(base.host(), "api.mch.weixin.qq.com");
         assert_eq!(base.prefix, "/hk/");
         assert!(!base.is_private);
-        assert_eq!(super::Base::parse("https://h", None).unwrap().prefix, "/");
+        assert_eq!(Base::parse("https://h", None).unwrap().prefix, "/");
     }
 
     #[test]
