@@ -646,7 +646,11 @@ impl fmt::Display for ApiError {
         }
         if let Some(detail) = self.detail() {
             for name in ["field", "value", "issue"] {
-                match detail.get(name) {
+                // The issue of a wrong signature stands one level deeper.
+                let deeper = detail
+                    .pointer("/detail")
+                    .and_then(|deeper| deeper.get(name));
+                match detail.get(name).or(deeper) {
                     None | Some(Value::Null) => {}
                     Some(Value::String(text)) => write!(f, ", {name} {:?}", Short(text))?,
                     Some(other) => write!(f, ", {name} {}", Short(&other.to_string()))?,

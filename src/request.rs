@@ -556,7 +556,7 @@ impl Outgoing {
 
 /// Verifies what another HTTP client brought back for a request of [`Request::into_parts`].
 pub struct Answer {
-    exchange: Exchange,
+    pub(crate) exchange: Exchange,
 }
 
 impl Answer {

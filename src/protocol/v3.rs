@@ -339,12 +339,14 @@ fn unknown_endpoint(endpoint: &Endpoint, status: StatusCode) -> Option<String> {
 ///
 /// It shows no part of either: both hold values.
 fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
-    let Some(seen) = body.pointer("/detail/sign_information") else {
+    let seen = body.pointer("/detail/sign_information");
+    let text = |name: &str| seen?.get(name)?.as_str();
+    let length = seen.and_then(|seen| seen.get("sign_message_length")?.as_u64());
+    let (Some(url), Some(length)) = (text("url"), length) else {
         return "the gateway tells nothing of the message it built; err.signed_message() is the \
                 one that was signed here"
             .to_owned();
     };
-    let text = |name: &str| seen.get(name).and_then(Value::as_str);
     let message = signed.bytes();
     if let Some(method) = text("method").filter(|method| *method != signed.method.as_str()) {
         return format!(
@@ -352,7 +354,7 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
             signed.method
         );
     }
-    if let Some(url) = text("url").filter(|url| *url != signed.target) {
+    if url != signed.target {
         let same = url
             .bytes()
             .zip(signed.target.bytes())
@@ -369,8 +371,7 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
             url.len()
         );
     }
-    let length = seen.get("sign_message_length").and_then(Value::as_u64);
-    if let Some(length) = length.filter(|length| *length != message.len() as u64) {
+    if length != message.len() as u64 {
         return format!(
             "method and URL are equal, the length differs first: {} bytes were signed here, the \
              gateway's message has {length}; something between rewrites the body",
@@ -379,10 +380,16 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
     }
     if let Some(start) = text("truncated_sign_message") {
         let ours = String::from_utf8_lossy(&message);
-        let differs = ours
-            .lines()
-            .zip(start.lines())
-            .position(|(ours, theirs)| ours != theirs && !ours.starts_with(theirs));
+        // The last line is cut, or followed by marks that say so.
+        let whole = start.lines().count().saturating_sub(1);
+        let differs =
+            ours.lines()
+                .zip(start.lines())
+                .enumerate()
+                .position(|(index, (ours, theirs))| match index < whole {
+                    true => ours != theirs,
+                    false => !ours.starts_with(theirs.trim_end_matches('.')),
+                });
         let part = match differs {
             Some(2) => Some("the timestamp"),
             Some(3) => Some("the nonce"),
@@ -398,4 +405,54 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
          the serial {serial}: compare `openssl x509 -in apiclient_cert.pem -noout -pubkey` with \
          `openssl pkey -in apiclient_key.pem -pubout`"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Client, rsa};
+
+    const PLATFORM_KEY: &str = include_str!("../../tests/vectors/keys/platform.key");
+    const PLATFORM: &str = include_str!("../../tests/vectors/keys/platform.crt");
+
+    fn judged(sent_at: u64, now: u64) -> Result<Response> {
+        let client = Client::builder()
+            .mchid("1900000109")
+            .serial("AB")
+            .private_key(include_str!("../../tests/vectors/keys/merchant.key"))
+            .platform_certificate(PLATFORM)
+            .build()?;
+        let (_, answer) = client.chain("v3/certificates").get().into_parts()?;
+        let key = rsa::PrivateKey::from_pem(PLATFORM_KEY)?;
+        let sent_at = sent_at.to_string();
+        let signature = key.sign(formatter::response(&sent_at, "N0nce", "{}"));
+        let signed = http::Response::builder()
+            .header(TIMESTAMP, sent_at)
+            .header(NONCE, "N0nce")
+            .header(SERIAL, crate::pem::serial_number(PLATFORM)?)
+            .header(SIGNATURE, signature)
+            .body(Bytes::from_static(b"{}"));
+        answer.exchange.accept_at(signed.unwrap(), now)
+    }
+
+    #[test]
+    fn an_offset_of_exactly_300_seconds_passes_either_way() {
+        const NOW: u64 = 1_700_000_000;
+        for offset in [0, 299, 300] {
+            assert!(judged(NOW - offset, NOW).unwrap().verified());
+            assert!(judged(NOW + offset, NOW).unwrap().verified());
+        }
+        for remote in [NOW - 301, NOW + 301] {
+            let Err(Error::Verify(error)) = judged(remote, NOW) else {
+                panic!("{remote} passed");
+            };
+            assert_eq!(*error.check(), Check::Clock { local: NOW, remote });
+        }
+    }
+
+    #[test]
+    fn the_clock_is_judged_before_the_signature() {
+        let error = judged(0, u64::MAX).unwrap_err();
+        assert!(error.to_string().contains("clock"), "{error}");
+    }
 }
