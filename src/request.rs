@@ -266,14 +266,15 @@ impl Request {
                 }
             }
             ("headers", value) => {
-                for (name, value) in &options::headers(&value)? {
+                let headers = options::headers(&value);
+                let headers = headers
+                    .map_err(|(given, wanted)| (format!("the option headers: {given}"), wanted))?;
+                for (name, value) in &headers {
                     self.headers.append(name, value.clone());
                 }
             }
-            ("timeout", value) => self.timeout = Some(Limit::from_seconds(&value)?),
-            ("connect_timeout", value) => {
-                self.connect_timeout = Some(Limit::from_seconds(&value)?);
-            }
+            ("timeout", value) => self.timeout = Some(seconds(name, &value)?),
+            ("connect_timeout", value) => self.connect_timeout = Some(seconds(name, &value)?),
             ("base_uri", Value::String(text)) => {
                 match Base::parse(&text, self.core.plain_http.as_deref()) {
                     Ok(base) => self.base = Some(base),
@@ -477,6 +478,11 @@ impl Request {
         };
         Ok((base.scheme.clone(), base.authority.clone(), target))
     }
+}
+
+fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
+    let limit = Limit::from_seconds(value);
+    limit.map_err(|(given, wanted)| (format!("the option {name}: {given}"), wanted))
 }
 
 fn refuse_v2(has_settings: bool) -> Error {

@@ -253,6 +253,11 @@ fn fill_expression(
             Some(limit) => Cow::Owned(cut(value, limit)?),
             None => Cow::Borrowed(value),
         };
+        // iri-string 0.7.14 panics where a reserved expansion meets some characters beyond ASCII.
+        let value = match operator {
+            "+" | "#" => Cow::Owned(reserved(&value)),
+            _ => value,
+        };
         // RFC 6570 has no `-` in a name, and iri-string takes none.
         let written = name.replace('-', "%2D");
         if index > 0 {
@@ -286,6 +291,26 @@ fn find<'a>(variables: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
         .or_else(|| variables.iter().find(|(given, _)| recase(given) == name))
         .map(|(_, value)| value)
         .filter(|value| !value.is_null())
+}
+
+/// A value with everything encoded that a reserved expansion would encode.
+fn reserved(value: &Value) -> Value {
+    let encoded = |text: &str| {
+        let mut encoded = String::with_capacity(text.len());
+        encode_text(&mut encoded, text, |byte| {
+            is_query_text(byte) || b"#[]".contains(&byte)
+        });
+        encoded
+    };
+    match value {
+        Value::Array(items) => items.iter().map(reserved).collect(),
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| (encoded(key), reserved(value)))
+            .collect(),
+        Value::Null => Value::Null,
+        scalar => Value::String(encoded(&text(scalar))),
+    }
 }
 
 fn cut(value: &Value, limit: &str) -> Result<Value> {
@@ -392,6 +417,21 @@ mod tests {
         assert_eq!(
             path("{x:2}", json!({"x": "微信支付"})),
             "%E5%BE%AE%E4%BF%A1"
+        );
+    }
+
+    #[test]
+    fn a_reserved_expansion_takes_every_character() {
+        for value in ["\u{feff}", "微信", "é", "🏠%E5", "a%", "%", "\u{10ffff}"] {
+            let expanded = path("x{+v}", json!({"v": value}));
+            assert!(
+                expanded.bytes().all(|byte| byte.is_ascii_graphic()),
+                "{expanded}"
+            );
+        }
+        assert_eq!(
+            path("{+v}", json!({"v": ["微", "a,b%2F/c"]})),
+            "%E5%BE%AE,a,b%2F/c"
         );
     }
 

@@ -33,13 +33,19 @@ const NAMES: [&str; 7] = [
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.splitn(NAMES.len() + 2, |byte| *byte == b'\n');
     let status = parts.next().unwrap_or_default();
-    let status = std::str::from_utf8(status).ok().and_then(|text| text.parse().ok());
+    let status = std::str::from_utf8(status)
+        .ok()
+        .and_then(|text| text.parse().ok());
     let mut answer = http::Response::builder().status(status.unwrap_or(200_u16));
     for name in NAMES {
         let value = parts.next().unwrap_or_default();
         // "now" lets a time stamp pass the clock.
         let now = wechatpay_chain::formatter::timestamp();
-        let value = if value == b"now" { now.as_bytes() } else { value };
+        let value = if value == b"now" {
+            now.as_bytes()
+        } else {
+            value
+        };
         if !value.is_empty() {
             answer = answer.header(name, value);
         }

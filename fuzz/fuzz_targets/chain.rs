@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
-use wechatpay_chain::{Client, Error};
+use wechatpay_chain::{Client, Error, Request};
 
 static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     Client::builder()
@@ -22,6 +22,14 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
 
 fuzz_target!(|input: (&str, &str, &str, &str, bool)| {
     let (path, segment, name, value, typed) = input;
+    // Every kind of expansion meets every value.
+    let filled = CLIENT.chain("v3/{+a}/x{b}{;c*}{.d:3}{?e}").get();
+    let filled = filled
+        .var("a", value)
+        .var("b", name)
+        .var("c", json!({ name: [value] }));
+    check(filled.var("d", value).var("e", path));
+
     let mut request = CLIENT.chain("v3").chain(path).segment(segment).get();
     if !name.is_empty() {
         request = if typed {
@@ -30,7 +38,10 @@ fuzz_target!(|input: (&str, &str, &str, &str, bool)| {
             request.var(name, value)
         };
     }
-    request = request.query(json!({ name: value }));
+    check(request.query(json!({ name: value })));
+});
+
+fn check(request: Request) {
     let shown = format!("{request:?}");
     assert!(!shown.contains('\n'));
     match request.into_http() {
@@ -48,4 +59,4 @@ fuzz_target!(|input: (&str, &str, &str, &str, bool)| {
         Err(Error::Request(_) | Error::Template(_)) => {}
         Err(error) => panic!("{error}"),
     }
-});
+}

@@ -12,5 +12,6 @@ mod catalogue_chains;
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
 mod misbehaviour;
+mod request;
 mod support;
 mod vectors;
