@@ -341,7 +341,7 @@ impl Request {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
             Target::Absolute(address) => PathText::literal(address.target.path()).masked(),
-            Target::None => Cow::Borrowed("an address"),
+            Target::None => Cow::Borrowed("client.url(…)"),
         };
         Endpoint {
             method: self.method.clone(),

@@ -227,10 +227,11 @@ impl Origin<'_> {
     fn refuse(&self, seen: &str, wanted: &str) -> Error {
         let (origin, command) = match self {
             Self::Text(text) => (pem::outline(text), None),
-            Self::File(path) => (
-                format!("file://{}", path.display()),
-                Some(command(&path.display().to_string(), seen)),
-            ),
+            Self::File(path) => {
+                let path = path.display().to_string();
+                let command = command(&path, seen);
+                (format!("file://{path}"), Some(command))
+            }
         };
         Error::Key(Box::new(KeyError {
             setting: None,
@@ -256,7 +257,15 @@ fn read(path: &Path, wanted: &str) -> Result<(Zeroizing<String>, Origin<'static>
     let origin = Origin::File(path.to_owned());
     let bytes = match std::fs::read(path) {
         Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) => return Err(origin.refuse(&format!("can't be read: {error}"), wanted)),
+        Err(error) => {
+            return Err(Error::Key(Box::new(KeyError {
+                setting: None,
+                origin: format!("file://{}", path.display()),
+                seen: format!("the file can't be read: {error}"),
+                wanted: wanted.to_owned(),
+                command: None,
+            })));
+        }
     };
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok((Zeroizing::new(text.to_owned()), origin)),
