@@ -1,6 +1,9 @@
 //! What the network does to a request, and whether an error says that it may have arrived.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,9 +17,12 @@ use crate::way::{Way, assert_answers, coupon, settings, strange_settings};
 
 /// Longer than any test takes.
 const FOREVER: Duration = Duration::from_secs(600);
-const LIMIT: Duration = Duration::from_millis(200);
-/// By when a request with [`LIMIT`] must have ended, on a machine that is busy.
-const SLACK: Duration = Duration::from_secs(4);
+/// Of a request that can't connect.
+const SHORT: Duration = Duration::from_millis(200);
+/// Of a request that has to connect first, on a machine that may be busy.
+const LIMIT: Duration = Duration::from_secs(1);
+/// By when a request with either limit must have ended.
+const SLACK: Duration = Duration::from_secs(10);
 
 /// A port that takes connections and never says a word.
 struct Silence(TcpListener);
@@ -89,45 +95,60 @@ fn assert_broken(error: &Error, phase: Phase) {
     assert!(error.may_have_been_sent() && !error.is_retryable() && !error.is_connect());
 }
 
+/// Runs this for each way at once, since most of it is waiting.
+fn in_each_way(run: impl Fn(Way) + Sync) {
+    thread::scope(|scope| {
+        for way in Way::ALL {
+            let run = &run;
+            scope.spawn(move || run(way));
+        }
+    });
+}
+
 // Limits
 
 #[test]
 fn the_whole_limit_ends_a_request_that_is_not_answered() {
-    for way in Way::ALL {
+    in_each_way(|way| {
         let sandbox = way.sandbox();
         let client = settings(&sandbox).timeout(LIMIT).build().unwrap();
-        let plain = sandbox.client();
-        let requests: [&dyn Fn() -> Request; 3] = [
-            &|| coupon(&client, 1),
-            &|| coupon(&plain, 1).timeout(LIMIT),
-            &|| {
-                let path = plain.chain("v3/marketing/busifavor/product-coupons/send");
-                path.request("POST", json!({ "json": {}, "timeout": 0.2 }))
-            },
-        ];
-        for request in requests {
-            // The server has the request, or is about to read it: the client can't know.
-            sandbox.misbehave_always(Misbehaviour::Delay(FOREVER));
-            let start = Instant::now();
-            let errors = errors(request);
-            assert!(start.elapsed() >= 2 * LIMIT && start.elapsed() < 2 * SLACK);
-            for error in errors {
-                assert_timeout(&error, Phase::Exchange, LIMIT);
-                assert!(error.signed_message().is_some());
-            }
+        // The server has the request, or is about to read it: the client can't know.
+        sandbox.misbehave_always(Misbehaviour::Delay(FOREVER));
+        let start = Instant::now();
+        let errors = errors(|| coupon(&client, 1));
+        assert!(start.elapsed() >= 2 * LIMIT && start.elapsed() < 2 * SLACK);
+        for error in errors {
+            assert_timeout(&error, Phase::Exchange, LIMIT);
+            assert!(error.signed_message().is_some());
         }
         sandbox.behave();
-        assert_answers(&coupon(&plain, 2).wait().unwrap(), 2);
+        assert_answers(&coupon(&sandbox.client(), 2).wait().unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_request_s_own_limit_comes_before_the_client_s() {
+    let silence = Silence::new();
+    let client = client_of(&silence.address("https")).timeout(FOREVER);
+    let client = client.connect_timeout(FOREVER).build().unwrap();
+    let path = client.chain("v3/marketing/busifavor/product-coupons/send");
+    for option in ["timeout", "connect_timeout"] {
+        for error in errors(|| path.request("POST", json!({ "json": {}, option: 0.2 }))) {
+            assert_timeout(&error, Phase::Handshake, SHORT);
+        }
+    }
+    for error in errors(|| coupon(&client, 1).timeout(SHORT)) {
+        assert_timeout(&error, Phase::Handshake, SHORT);
     }
 }
 
 #[test]
 fn the_whole_limit_ends_a_request_that_is_still_connecting() {
     let silence = Silence::new();
-    let client = client_of(&silence.address("https")).timeout(LIMIT);
+    let client = client_of(&silence.address("https")).timeout(SHORT);
     let client = client.build().unwrap();
     for error in errors(|| coupon(&client, 1)) {
-        assert_timeout(&error, Phase::Handshake, LIMIT);
+        assert_timeout(&error, Phase::Handshake, SHORT);
     }
     // Without TLS there is a connection, and the request is on it.
     let client = client_of(&silence.address("http")).timeout(LIMIT);
@@ -140,41 +161,36 @@ fn the_whole_limit_ends_a_request_that_is_still_connecting() {
 #[test]
 fn the_limit_of_connecting_ends_a_handshake_that_is_not_answered() {
     let silence = Silence::new();
-    let address = silence.address("https");
-    let client = client_of(&address).connect_timeout(LIMIT).build().unwrap();
-    let plain = client_of(&address).build().unwrap();
-    let requests: [&dyn Fn() -> Request; 2] = [&|| coupon(&client, 1), &|| {
-        let path = plain.chain("v3/marketing/busifavor/product-coupons/send");
-        path.request("POST", json!({ "json": {}, "connect_timeout": 0.2 }))
-    }];
-    for request in requests {
-        let start = Instant::now();
-        let errors = errors(request);
-        assert!(start.elapsed() >= 2 * LIMIT && start.elapsed() < 2 * SLACK);
-        for error in errors {
-            assert_timeout(&error, Phase::Handshake, LIMIT);
-        }
+    let client = client_of(&silence.address("https")).connect_timeout(SHORT);
+    let client = client.build().unwrap();
+    let start = Instant::now();
+    let errors = errors(|| coupon(&client, 1));
+    assert!(start.elapsed() >= 2 * SHORT && start.elapsed() < 2 * SLACK);
+    for error in errors {
+        assert_timeout(&error, Phase::Handshake, SHORT);
     }
 }
 
 #[test]
 fn the_limit_of_connecting_is_not_one_of_the_exchange() {
-    for way in Way::ALL {
+    in_each_way(|way| {
         let sandbox = way.sandbox();
         let client = settings(&sandbox).connect_timeout(LIMIT).build().unwrap();
-        assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
         sandbox.misbehave(Misbehaviour::Delay(2 * LIMIT));
-        assert_answers(&coupon(&client, 2).wait().unwrap(), 2);
-    }
+        assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
+    });
 }
 
 #[test]
 fn each_of_sixty_four_requests_at_once_ends_within_its_limit() {
-    let silence = Silence::new();
-    let address = silence.address("https");
-    let connecting = client_of(&address).connect_timeout(LIMIT).build().unwrap();
-    let whole = client_of(&address).timeout(LIMIT).build().unwrap();
-    for client in [connecting, whole] {
+    for settings in [
+        |client: ClientBuilder| client.connect_timeout(SHORT),
+        |client: ClientBuilder| client.timeout(SHORT),
+    ] {
+        // Of its own each time, since nothing takes what waits in its queue.
+        let silence = Silence::new();
+        let client = settings(client_of(&silence.address("https")));
+        let client = client.build().unwrap();
         let start = Instant::now();
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -188,38 +204,46 @@ fn each_of_sixty_four_requests_at_once_ends_within_its_limit() {
             });
             join_all(requests).await
         });
-        for error in errors {
-            assert_timeout(&error.unwrap(), Phase::Handshake, LIMIT);
-        }
         assert!(start.elapsed() < SLACK);
+        for error in errors {
+            assert_early(&error.unwrap());
+        }
+        let silence = Silence::new();
+        let client = settings(client_of(&silence.address("https")));
+        let client = client.build().unwrap();
         let start = Instant::now();
         thread::scope(|scope| {
             for number in 0..64 {
                 let request = coupon(&client, number);
-                scope.spawn(move || {
-                    assert_timeout(&request.wait().unwrap_err(), Phase::Handshake, LIMIT);
-                });
+                scope.spawn(move || assert_early(&request.wait().unwrap_err()));
             }
         });
         assert!(start.elapsed() < SLACK);
     }
 }
 
+/// Asserts that the short limit ran out before there was a connection: how far it came within it, only the machine
+/// knows.
+fn assert_early(error: &Error) {
+    assert_timeout(error, network(error).phase(), SHORT);
+    assert!(!error.may_have_been_sent());
+}
+
 #[test]
 fn a_limit_of_zero_is_no_limit() {
-    for way in Way::ALL {
+    in_each_way(|way| {
         let sandbox = way.sandbox();
         let client = settings(&sandbox)
             .timeout(Duration::ZERO)
             .connect_timeout(Duration::ZERO)
             .build()
             .unwrap();
-        sandbox.misbehave_always(Misbehaviour::Delay(LIMIT));
+        sandbox.misbehave_always(Misbehaviour::Delay(SHORT));
         assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
-        let limited = settings(&sandbox).timeout(LIMIT / 2).build().unwrap();
+        let limited = settings(&sandbox).timeout(SHORT / 2).build().unwrap();
         let request = coupon(&limited, 2).timeout(Duration::ZERO);
         assert_answers(&request.wait().unwrap(), 2);
-    }
+    });
 }
 
 #[test]
@@ -238,19 +262,92 @@ fn a_limit_beyond_the_clock_is_no_limit() {
 
 #[test]
 fn one_request_that_times_out_does_not_disturb_another() {
-    for way in Way::ALL {
+    in_each_way(|way| {
         let sandbox = way.sandbox();
         let client = sandbox.client();
         assert_answers(&coupon(&client, 0).wait().unwrap(), 0);
         sandbox.misbehave_always(Misbehaviour::Delay(2 * LIMIT));
-        let waiting = {
-            let request = coupon(&client, 1);
-            thread::spawn(move || request.wait())
-        };
-        let error = coupon(&client, 2).timeout(LIMIT / 2).wait().unwrap_err();
-        assert_timeout(&error, Phase::Exchange, LIMIT / 2);
+        let request = coupon(&client, 1);
+        let waiting = thread::spawn(move || request.wait());
+        let error = coupon(&client, 2).timeout(LIMIT).wait().unwrap_err();
+        assert_timeout(&error, Phase::Exchange, LIMIT);
         assert_answers(&waiting.join().unwrap().unwrap(), 1);
+    });
+}
+
+/// Carries connections on to another port, until it is told to let what comes on them vanish.
+struct Carrier {
+    address: SocketAddr,
+    /// How many of the connections that came first carry nothing any more.
+    lost: Arc<AtomicUsize>,
+    carried: Arc<AtomicUsize>,
+}
+
+impl Carrier {
+    fn to(destination: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let carrier = Self {
+            address: listener.local_addr().unwrap(),
+            lost: Arc::default(),
+            carried: Arc::default(),
+        };
+        let (lost, carried) = (Arc::clone(&carrier.lost), Arc::clone(&carrier.carried));
+        // It ends with the process.
+        thread::spawn(move || {
+            while let Ok((near, _)) = listener.accept() {
+                let number = carried.fetch_add(1, Ordering::SeqCst);
+                let far = TcpStream::connect(destination).unwrap();
+                for (mut from, mut to) in [
+                    (near.try_clone().unwrap(), far.try_clone().unwrap()),
+                    (far, near),
+                ] {
+                    let lost = Arc::clone(&lost);
+                    thread::spawn(move || {
+                        let mut bytes = [0; 16 * 1024];
+                        while let Ok(length @ 1..) = from.read(&mut bytes) {
+                            if number >= lost.load(Ordering::SeqCst) {
+                                let _ = to.write_all(bytes.get(..length).unwrap_or_default());
+                            }
+                        }
+                        if number >= lost.load(Ordering::SeqCst) {
+                            let _ = to.shutdown(Shutdown::Write);
+                        }
+                    });
+                }
+            }
+        });
+        carrier
     }
+
+    /// What is open already carries nothing any more, and is not closed.
+    fn lose_all(&self) {
+        let carried = self.carried.load(Ordering::SeqCst);
+        self.lost.store(carried, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_request_after_one_that_timed_out_takes_another_connection() {
+    in_each_way(|way| {
+        let sandbox = way.sandbox();
+        let carrier = Carrier::to(sandbox.address());
+        let address = carrier.address;
+        let own = sandbox.address().to_string();
+        let base_uri = sandbox.base_uri().replace(&own, &address.to_string());
+        let client = settings(&sandbox).base_uri(base_uri).build().unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            assert_answers(&coupon(&client, 1).await.unwrap(), 1);
+            assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
+            carrier.lose_all();
+            let error = coupon(&client, 2).timeout(LIMIT).await.unwrap_err();
+            assert_timeout(&error, Phase::Exchange, LIMIT);
+            let error = coupon(&client, 2).timeout(LIMIT).wait().unwrap_err();
+            assert_timeout(&error, Phase::Exchange, LIMIT);
+            assert_answers(&coupon(&client, 3).await.unwrap(), 3);
+            assert_answers(&coupon(&client, 3).wait().unwrap(), 3);
+        });
+    });
 }
 
 // No connection
@@ -448,7 +545,7 @@ fn what_is_called_unsent_never_arrived() {
             }
             let requests = (0..16).map(|number| {
                 let number = format!("{round}-{number}");
-                let request = coupon(&client, &number).timeout(20 * LIMIT);
+                let request = coupon(&client, &number).timeout(2 * SLACK);
                 async move { (number, tokio::spawn(async move { request.await }).await) }
             });
             for (number, answer) in runtime.block_on(join_all(requests)) {
