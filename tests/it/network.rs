@@ -1,5 +1,6 @@
 //! What the network does to a request, and whether an error says that it may have arrived.
 
+use std::future::IntoFuture as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use serde_json::json;
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 use wechatpay_chain::{Client, ClientBuilder, Error, NetworkError, Phase, Request};
 use wechatpay_sandbox::Misbehaviour;
 
@@ -346,6 +348,12 @@ fn a_request_after_one_that_timed_out_takes_another_connection() {
             assert_timeout(&error, Phase::Exchange, LIMIT);
             assert_answers(&coupon(&client, 3).await.unwrap(), 3);
             assert_answers(&coupon(&client, 3).wait().unwrap(), 3);
+
+            // The same when it is the caller who gives up.
+            carrier.lose_all();
+            let given_up = timeout(SHORT, coupon(&client, 4).into_future());
+            assert!(given_up.await.is_err());
+            assert_answers(&coupon(&client, 5).await.unwrap(), 5);
         });
     });
 }

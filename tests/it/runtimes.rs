@@ -150,6 +150,24 @@ fn wait_works_on_a_runtime_without_drivers() {
 }
 
 #[test]
+fn await_on_a_runtime_without_drivers_panics_and_leaves_the_client_as_it_was() {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let client = sandbox.client();
+    // tokio offers no way to ask a runtime for its drivers.
+    let without_time = Builder::new_current_thread().enable_io().build().unwrap();
+    let without_io = Builder::new_current_thread().enable_time().build().unwrap();
+    for (runtime, driver) in [(without_time, "enable_time"), (without_io, "enable_io")] {
+        let request = future(&client, 1);
+        let attempt = std::panic::AssertUnwindSafe(|| runtime.block_on(request).map(drop));
+        let panic = std::panic::catch_unwind(attempt).unwrap_err();
+        let message = panic.downcast::<String>().unwrap();
+        assert!(message.contains(driver), "{message}");
+        runtime.block_on(async { wait_one(&client, 2) });
+        await_one(&current_thread(), &client, 3);
+    }
+}
+
+#[test]
 fn sixty_four_waits_share_a_runtime_of_two_workers() {
     for way in Way::ALL {
         let sandbox = way.sandbox();
