@@ -419,13 +419,20 @@ mod tests {
     use super::*;
     use tokio::runtime::Builder;
 
-    fn transport() -> Arc<Transport> {
-        Arc::new(Transport::new(Vec::new()).unwrap())
+    type Tested = std::result::Result<(), Box<dyn StdError>>;
+
+    fn transport() -> Result<Arc<Transport>> {
+        Transport::new(Vec::new()).map(Arc::new)
     }
 
-    fn runtimes() -> [Runtime; 2] {
-        [Builder::new_current_thread(), Builder::new_multi_thread()]
-            .map(|mut builder| builder.worker_threads(1).enable_all().build().unwrap())
+    fn runtimes() -> std::io::Result<[Runtime; 2]> {
+        Ok([
+            Builder::new_current_thread().enable_all().build()?,
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()?,
+        ])
     }
 
     fn until(mut condition: impl FnMut() -> bool) {
@@ -437,14 +444,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_goes_with_its_runtime() {
-        let transport = transport();
-        let kept = runtimes();
+    fn a_pool_goes_with_its_runtime() -> Tested {
+        let transport = transport()?;
+        let kept = runtimes()?;
         for runtime in &kept {
             runtime.block_on(async { transport.pool() });
         }
         for _ in 0..15 {
-            for runtime in runtimes() {
+            for runtime in runtimes()? {
                 runtime.block_on(async {
                     transport.pool();
                     transport.pool();
@@ -458,10 +465,11 @@ mod tests {
             runtime.shutdown_background();
         }
         until(|| transport.lock().is_empty());
+        Ok(())
     }
 
     #[test]
-    fn a_pool_that_is_asked_for_while_its_runtime_is_dropped_goes_with_it() {
+    fn a_pool_that_is_asked_for_while_its_runtime_is_dropped_goes_with_it() -> Tested {
         struct Late(Arc<Transport>);
         impl Drop for Late {
             fn drop(&mut self) {
@@ -470,8 +478,8 @@ mod tests {
                 }
             }
         }
-        let transport = transport();
-        for runtime in runtimes() {
+        let transport = transport()?;
+        for runtime in runtimes()? {
             for _ in 0..8 {
                 let late = Late(Arc::clone(&transport));
                 runtime.spawn(async move {
@@ -483,12 +491,13 @@ mod tests {
             drop(runtime);
             assert!(transport.lock().is_empty());
         }
+        Ok(())
     }
 
     #[test]
-    fn a_runtime_keeps_no_task_of_a_transport_that_is_gone() {
-        for runtime in runtimes() {
-            let transport = transport();
+    fn a_runtime_keeps_no_task_of_a_transport_that_is_gone() -> Tested {
+        for runtime in runtimes()? {
+            let transport = transport()?;
             runtime.block_on(async { transport.pool() });
             assert_eq!(runtime.metrics().num_alive_tasks(), 1);
             drop(transport);
@@ -497,5 +506,6 @@ mod tests {
                 runtime.metrics().num_alive_tasks() == 0
             });
         }
+        Ok(())
     }
 }

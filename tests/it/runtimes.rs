@@ -790,7 +790,6 @@ fn building_a_client_is_cheap_and_starts_no_thread() {
         .collect();
     let elapsed = start.elapsed();
     assert_eq!(before, threads());
-    println!("{elapsed:?}");
     assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
     assert_eq!(sandbox.connections(), 0);
     drop(clients);
