@@ -34,6 +34,9 @@ use self::connect::{Attempt, ConnectFailure, Connector};
 /// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
 const IDLE: Duration = Duration::from_secs(7);
 
+/// A request that was dropped sooner says nothing about its connection.
+const DOUBT: Duration = Duration::from_secs(1);
+
 type Pool = Client<Connector, Full<Bytes>>;
 type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
 
@@ -169,6 +172,7 @@ impl Call {
         let connection = capture_connection(&mut request);
         let mut exchanging = Exchanging {
             connection,
+            started,
             is_over: false,
         };
         let exchange = Attempt::scope(&attempt, async {
@@ -187,12 +191,12 @@ impl Call {
             exchanging.is_over = true;
             return outcome;
         };
-        match timeout_at(deadline, exchange).await {
-            Ok(outcome) => {
-                exchanging.is_over = true;
-                outcome
-            }
+        let outcome = timeout_at(deadline, exchange).await;
+        exchanging.is_over = true;
+        match outcome {
+            Ok(outcome) => outcome,
             Err(_) => {
+                exchanging.avoid_connection();
                 let has_connection = exchanging.connection.connection_metadata().is_some();
                 let phase = match attempt.phase() {
                     Phase::Read => Phase::Read,
@@ -211,21 +215,27 @@ impl Call {
     }
 }
 
-/// A request on a connection. When it is given up, by its limit or because its future is dropped,
+/// A request on its way. When it is given up, by its limit or by whoever dropped it after a while,
 /// later requests get another connection: this one may be dead. HTTP/1.1 closes it in any case;
 /// over HTTP/2 each request would keep it in the pool for the next, until TCP gives up.
 struct Exchanging {
     connection: CaptureConnection,
+    started: Instant,
     is_over: bool,
+}
+
+impl Exchanging {
+    fn avoid_connection(&self) {
+        if let Some(connection) = self.connection.connection_metadata().as_ref() {
+            connection.poison();
+        }
+    }
 }
 
 impl Drop for Exchanging {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        if let Some(connection) = self.connection.connection_metadata().as_ref() {
-            connection.poison();
+        if !self.is_over && self.started.elapsed() >= DOUBT {
+            self.avoid_connection();
         }
     }
 }
