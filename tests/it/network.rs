@@ -351,7 +351,7 @@ fn a_request_after_one_that_timed_out_takes_another_connection() {
 
             // The same when it is the caller who gives up.
             carrier.lose_all();
-            let given_up = timeout(SHORT, coupon(&client, 4).into_future());
+            let given_up = timeout(LIMIT + SHORT, coupon(&client, 4).into_future());
             assert!(given_up.await.is_err());
             assert_answers(&coupon(&client, 5).await.unwrap(), 5);
         });

@@ -655,6 +655,29 @@ fn clients_and_futures_may_be_dropped_by_a_thread_s_end() {
     }
 }
 
+#[test]
+fn a_request_that_is_dropped_while_it_connects_does_not_take_others_with_it() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        for runtime in runtimes() {
+            for round in 0..30 {
+                let client = settings(&sandbox).build().unwrap();
+                runtime.block_on(async {
+                    let mut requests: Vec<_> = (0..8)
+                        .map(|number| tokio::spawn(future(&client, number)))
+                        .collect();
+                    let dropped = requests.split_off(4);
+                    tokio::time::sleep(Duration::from_micros(200 * round)).await;
+                    dropped.iter().for_each(tokio::task::JoinHandle::abort);
+                    for (number, answer) in join_all(requests).await.into_iter().enumerate() {
+                        assert_answers(&answer.unwrap().unwrap(), number);
+                    }
+                });
+            }
+        }
+    }
+}
+
 // Connections
 
 #[test]
