@@ -12,6 +12,9 @@ mod catalogue_chains;
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
 mod misbehaviour;
+mod network;
 mod request;
+mod runtimes;
 mod support;
 mod vectors;
+mod way;
