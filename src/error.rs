@@ -38,7 +38,8 @@ pub enum Error {
     Config(Box<ConfigError>),
     /// A key or certificate can't be loaded.
     ///
-    /// When: while a key is read from a file or a text.
+    /// When: while a key is read from a file or a text, or when it has not the length that a
+    /// cipher wants.
     /// What to do: compare what was seen with what is wanted; the OpenSSL command in the message
     /// shows what the file holds.
     #[error(transparent)]
@@ -94,10 +95,11 @@ pub enum Error {
     /// tells which check failed.
     #[error(transparent)]
     Verify(Box<VerifyError>),
-    /// A body is not what it says.
+    /// A body or a ciphertext is not what it says.
     ///
-    /// When: while an answer is read as JSON.
-    /// What to do: look at the bytes at the position that is given.
+    /// When: while an answer is read as JSON, or a ciphertext is opened.
+    /// What to do: look at the bytes at the position that is given; for a ciphertext, see to the key
+    /// that the message names.
     #[error(transparent)]
     Decode(Box<DecodeError>),
 }
@@ -224,6 +226,11 @@ impl Error {
             template: String::new(),
             problem: problem.into(),
         }))
+    }
+
+    /// A ciphertext that can't be opened.
+    pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
+        Self::Decode(Box::new(DecodeError::ciphertext(what, problem)))
     }
 
     /// Says which endpoint a mistake belongs to, where the place that found it could not know.
@@ -860,14 +867,13 @@ impl fmt::Debug for VerifyError {
 
 impl StdError for VerifyError {}
 
-/// A body that is not what it says.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}: {problem} at line {line}, column {column}")]
+/// A body or a ciphertext that is not what it says.
+#[derive(Debug)]
 pub struct DecodeError {
     what: &'static str,
-    problem: String,
-    line: usize,
-    column: usize,
+    problem: &'static str,
+    /// Line and column.
+    position: Option<(usize, usize)>,
 }
 
 impl DecodeError {
@@ -879,22 +885,42 @@ impl DecodeError {
         };
         Self {
             what: "the answer's body is not the JSON wanted",
-            problem: problem.to_owned(),
-            line: error.line(),
-            column: error.column(),
+            problem,
+            position: Some((error.line(), error.column())),
         }
     }
 
-    /// The line of the mistake, from 1.
-    pub fn line(&self) -> usize {
-        self.line
+    /// A text that can't be opened; nothing of it or of the key is kept.
+    pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
+        Self {
+            what,
+            problem,
+            position: None,
+        }
     }
 
-    /// The column of the mistake, in bytes, from 1.
+    /// The line of the mistake, from 1; 0 in a ciphertext, which has no lines.
+    pub fn line(&self) -> usize {
+        self.position.map_or(0, |(line, _)| line)
+    }
+
+    /// The column of the mistake, in bytes, from 1; 0 in a ciphertext.
     pub fn column(&self) -> usize {
-        self.column
+        self.position.map_or(0, |(_, column)| column)
     }
 }
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.problem)?;
+        match self.position {
+            Some((line, column)) => write!(f, " at line {line}, column {column}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for DecodeError {}
 
 /// A verb and a path template, which names a request without showing any of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]

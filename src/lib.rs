@@ -152,6 +152,7 @@ pub mod rsa {
 
 pub use chain::Chain;
 pub use client::{Client, ClientBuilder};
+pub use crypto::{aes_ecb, aes_gcm, hash};
 pub use error::{
     ApiError, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase, RedirectError,
     RequestError, Result, SignatureState, TemplateError, VerifyError,

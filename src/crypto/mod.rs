@@ -1,6 +1,11 @@
 //! The cryptographic backend: AWS-LC where the feature is on, else ring, behind the same names.
 
+pub mod aes_ecb;
+pub mod aes_gcm;
+pub mod hash;
 pub(crate) mod rsa;
+
+use crate::error::{Error, KeyError};
 
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc_rs as backend;
@@ -16,10 +21,20 @@ pub(crate) const BACKEND: &str = if cfg!(feature = "aws-lc-rs") {
 
 /// The SHA-256 of `data` in lower-case hex.
 pub(crate) fn sha256_hex(data: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, data);
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(ring::digest::digest(&ring::digest::SHA256, data).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A key of another length than the 32 bytes of AES-256.
+fn wrong_length(length: usize, wanted: &str) -> Error {
+    Error::Key(Box::new(KeyError {
+        setting: None,
+        origin: "the AES key".to_owned(),
+        seen: format!("{length} bytes"),
+        wanted: wanted.to_owned(),
+        command: None,
+    }))
 }

@@ -11,6 +11,7 @@ mod catalogue_chains;
 // Once is enough: what the compiler says depends on no feature.
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
+mod crypto;
 mod misbehaviour;
 mod network;
 mod request;

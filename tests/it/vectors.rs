@@ -179,6 +179,10 @@ fn the_formatter_makes_the_texts_of_php() {
         );
         assert_eq!(made, text(row, "expect"));
     }
+    for row in recording["query_string_like"].as_array().unwrap() {
+        let made = formatter::query_string_like(&formatter::ksort(&row["data"]));
+        assert_eq!(made, text(row, "expect"));
+    }
     for row in recording["response"].as_array().unwrap() {
         let made = formatter::response(
             text(row, "timestamp"),
