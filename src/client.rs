@@ -218,8 +218,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The merchant's private key: `"file:///absolute/path"`, PEM text or bytes, or a
-    /// [`PrivateKey`].
+    /// The merchant's private key: `"file:///absolute/path"`, PEM text or bytes, bare base64, one of
+    /// these with its passphrase as `(key, passphrase)`, or a [`PrivateKey`].
     pub fn private_key<K>(mut self, key: K) -> Self
     where
         K: TryInto<PrivateKey>,
@@ -738,9 +738,10 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 "nop" => builder,
                 serial => builder.serial(serial),
             },
-            ("privateKey", value) => match text("privateKey", &value)? {
-                "any" => builder,
-                key => builder.private_key(key),
+            ("privateKey", Value::String(placeholder)) if placeholder == "any" => builder,
+            ("privateKey", value) => match with_passphrase("privateKey", &value)? {
+                (key, Some(passphrase)) => builder.private_key((key, passphrase)),
+                (key, None) => builder.private_key(key),
             },
             ("certs", Value::Object(certs)) => {
                 for (serial, key) in certs {
@@ -788,20 +789,33 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
 }
 
 fn merchant_pair(builder: ClientBuilder, merchant: &Map<String, Value>) -> Result<ClientBuilder> {
-    let part = |name: &'static str| match merchant.get(name) {
-        Some(Value::String(text)) => Ok(text.as_str()),
-        Some(Value::Array(_)) => Err(Error::config(
-            format!("merchant.{name}"),
-            "a list of path and passphrase was given; encrypted keys are not in this version",
-            "an unencrypted key as PEM text or file:///absolute/path",
-        )),
-        _ => Err(Error::config(
-            format!("merchant.{name}"),
-            "no text was given",
-            "PEM text or file:///absolute/path",
-        )),
+    let part = |name: &str, setting: &'static str| {
+        let value = merchant.get(name).unwrap_or(&Value::Null);
+        with_passphrase(setting, value)
     };
-    Ok(builder.merchant(part("cert")?, part("key")?))
+    // A certificate needs no passphrase; cURL takes one for files that hold the key too.
+    let (certificate, _) = part("cert", "merchant.cert")?;
+    Ok(match part("key", "merchant.key")? {
+        (key, Some(passphrase)) => builder.merchant(certificate, (key, passphrase)),
+        (key, None) => builder.merchant(certificate, key),
+    })
+}
+
+/// A key, or PHP's list of a key and its passphrase.
+fn with_passphrase<'a>(
+    setting: &'static str,
+    value: &'a Value,
+) -> Result<(&'a str, Option<&'a str>)> {
+    let list = value.as_array().map(Vec::as_slice);
+    match (value, list) {
+        (Value::String(key), _) => Ok((key, None)),
+        (_, Some([Value::String(key), Value::String(passphrase)])) => Ok((key, Some(passphrase))),
+        _ => Err(Error::config(
+            setting,
+            format!("{} was given", options::kind(value)),
+            "PEM text or file:///absolute/path, or a list of that and its passphrase",
+        )),
+    }
 }
 
 fn text<'a>(setting: &'static str, value: &'a Value) -> Result<&'a str> {

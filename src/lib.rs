@@ -145,9 +145,10 @@ pub mod catalogue;
 pub mod formatter;
 pub mod pem;
 
-/// RSA keys: the merchant's private key signs, WeChat Pay's public key verifies.
+/// RSA keys: the merchant's private key signs and decrypts, WeChat Pay's public key verifies and
+/// encrypts.
 pub mod rsa {
-    pub use crate::crypto::rsa::{PrivateKey, PublicKey};
+    pub use crate::crypto::rsa::{PrivateKey, PublicKey, pkcs1_to_spki};
 }
 
 pub use chain::Chain;

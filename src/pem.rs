@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::{Decode, Encode};
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{Decode, Encode, Tag, Tagged as _};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, KeyError, Result};
@@ -32,12 +33,22 @@ pub fn serial_number(certificate: impl AsRef<str>) -> Result<String> {
     }
 }
 
-/// One armoured block, decoded.
+/// What stands between the lines of a PEM, decoded; or the same without those lines.
 pub(crate) struct Block {
+    /// The type, as the BEGIN line has it or would have it.
     pub(crate) label: String,
-    pub(crate) encrypted: bool,
+    /// Whether it is a key encrypted in the traditional way, with headers inside the armour.
+    pub(crate) proc_type: bool,
     pub(crate) der: Zeroizing<Vec<u8>>,
 }
+
+/// PHP's schemes before a bare base64 body, and the PEM type each stands for.
+const SCHEMES: [(&str, &str); 4] = [
+    ("private.pkcs1://", "RSA PRIVATE KEY"),
+    ("private.pkcs8://", "PRIVATE KEY"),
+    ("public.pkcs1://", "RSA PUBLIC KEY"),
+    ("public.spki://", "PUBLIC KEY"),
+];
 
 /// What a certificate says that matters here.
 pub(crate) struct Certificate {
@@ -60,40 +71,117 @@ impl Certificate {
         // A DER integer has a zero byte in front where its first bit would be taken for a sign.
         let number = tbs.serial_number().as_bytes();
         let number = number.strip_prefix(&[0]).unwrap_or(number);
-        let serial = number.iter().map(|byte| format!("{byte:02X}")).collect();
+        let serial = match number {
+            [] => "00".to_owned(),
+            number => number.iter().map(|byte| format!("{byte:02X}")).collect(),
+        };
         Ok(Self { serial, public_key })
     }
 }
 
-/// Reads the first armoured block; the error says what the text is instead.
+/// Reads a PEM, or one of the forms that have the same content without its BEGIN and END lines:
+/// base64, with PHP's scheme before it or bare. The error says what the text is instead.
 ///
-/// White space in the body carries no meaning, be it real or the two characters `\n` that
-/// configuration systems make of a line break.
-pub(crate) fn read(text: &str) -> std::result::Result<Block, String> {
-    let Some((_, rest)) = text.split_once(BEGIN) else {
-        return Err(seen(text));
+/// Of several blocks it takes the first whose label is wanted, else the first. White space in the
+/// body carries no meaning, be it real or the two characters `\n` that configuration systems make of
+/// a line break.
+pub(crate) fn read(text: &str, wanted: &[&str]) -> std::result::Result<Block, String> {
+    let mut blocks = text.split(BEGIN).skip(1);
+    let Some(first) = blocks.next() else {
+        return bare(text);
     };
-    let Some((label, rest)) = rest.split_once(DASHES) else {
+    let is_wanted = |block: &&str| {
+        let label = block.split(DASHES).next();
+        label.is_some_and(|label| wanted.contains(&label))
+    };
+    let block = std::iter::once(first).chain(blocks).find(is_wanted);
+    let Some((label, rest)) = block.unwrap_or(first).split_once(DASHES) else {
         return Err("a BEGIN line without its closing dashes".to_owned());
     };
     let end = format!("-----END {label}-----");
     let Some((body, _)) = rest.split_once(end.as_str()) else {
         return Err(format!("a PEM of the type {label} without its END line"));
     };
-    let encrypted = label == "ENCRYPTED PRIVATE KEY" || body.contains("Proc-Type:");
-    let der = if encrypted {
-        Vec::new()
+    let proc_type = body.contains("Proc-Type:");
+    let der = if proc_type {
+        Zeroizing::new(Vec::new())
     } else {
-        let body = Zeroizing::new(compact(body));
-        STANDARD.decode(body.as_bytes()).map_err(|_| {
+        decode(body).ok_or_else(|| {
             format!("a PEM of the type {label} whose body is no base64, so it was cut or altered")
         })?
     };
     Ok(Block {
         label: label.to_owned(),
-        encrypted,
-        der: Zeroizing::new(der),
+        proc_type,
+        der,
     })
+}
+
+/// Reads DER, whose content says what it is.
+pub(crate) fn from_der(der: &[u8]) -> std::result::Result<Block, String> {
+    match recognise(der) {
+        Some(label) => Ok(Block {
+            label: label.to_owned(),
+            proc_type: false,
+            der: Zeroizing::new(der.to_vec()),
+        }),
+        None => Err(format!(
+            "{} bytes of binary that are no key, certificate or PKCS#12 file in DER",
+            der.len()
+        )),
+    }
+}
+
+/// Reads base64 without armour.
+fn bare(text: &str) -> std::result::Result<Block, String> {
+    let trimmed = text.trim_start_matches('\u{feff}').trim();
+    let scheme = SCHEMES
+        .iter()
+        .find_map(|(scheme, label)| Some((*scheme, *label, trimmed.strip_prefix(scheme)?)));
+    if let Some((scheme, label, body)) = scheme {
+        let Some(der) = decode(body).filter(|der| !der.is_empty()) else {
+            return Err(format!(
+                "what follows {scheme} is no base64, so it was cut or altered"
+            ));
+        };
+        let label = recognise(&der).unwrap_or(label).to_owned();
+        return Ok(Block {
+            label,
+            proc_type: false,
+            der,
+        });
+    }
+    let body = decode(trimmed);
+    if let Some((der, label)) = body.and_then(|der| recognise(&der).map(|label| (der, label))) {
+        return Ok(Block {
+            label: label.to_owned(),
+            proc_type: false,
+            der,
+        });
+    }
+    Err(seen(trimmed))
+}
+
+fn decode(body: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let body = Zeroizing::new(compact(body));
+    STANDARD.decode(body.as_bytes()).ok().map(Zeroizing::new)
+}
+
+/// What a DER sequence is, by the types of its elements.
+fn recognise(der: &[u8]) -> Option<&'static str> {
+    let elements: Vec<AnyRef<'_>> = Decode::from_der(der).ok()?;
+    let tags: Vec<Tag> = elements.iter().map(|element| element.tag()).collect();
+    match tags.as_slice() {
+        [Tag::Integer, Tag::Sequence, Tag::OctetString, ..] => Some("PRIVATE KEY"),
+        [Tag::Integer, Tag::Integer] => Some("RSA PUBLIC KEY"),
+        [Tag::Integer, Tag::Integer, Tag::Integer, ..] => Some("RSA PRIVATE KEY"),
+        [Tag::Integer, Tag::OctetString, ..] => Some("EC PRIVATE KEY"),
+        [Tag::Integer, Tag::Sequence, ..] => Some("PKCS12"),
+        [Tag::Sequence, Tag::BitString] => Some("PUBLIC KEY"),
+        [Tag::Sequence, Tag::OctetString] => Some("ENCRYPTED PRIVATE KEY"),
+        [Tag::Sequence, Tag::Sequence, Tag::BitString] => Some("CERTIFICATE"),
+        _ => None,
+    }
 }
 
 fn compact(body: &str) -> String {
@@ -115,14 +203,6 @@ fn seen(text: &str) -> String {
     if trimmed.is_empty() {
         return "empty".to_owned();
     }
-    if let Some((scheme, _)) = trimmed.split_once("://") {
-        if matches!(
-            scheme,
-            "private.pkcs1" | "private.pkcs8" | "public.pkcs1" | "public.spki"
-        ) {
-            return format!("a key in PHP's form {scheme}://, which is not in this version");
-        }
-    }
     if is_path(trimmed) {
         let missing = if std::path::Path::new(trimmed).exists() {
             ""
@@ -137,7 +217,8 @@ fn seen(text: &str) -> String {
             .bytes()
             .all(|byte| base64(byte) || byte.is_ascii_whitespace())
     {
-        return "the bare base64 of a key, without its BEGIN and END lines; put them around it"
+        return "it looks like the bare base64 of a key, without BEGIN and END lines, but it holds \
+             none: it was cut or altered"
             .to_owned();
     }
     "no PEM: there is no BEGIN line in it".to_owned()
