@@ -11,6 +11,7 @@ use crate::error::{Error, KeyError, Result};
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
+const LONGEST_LABEL: usize = 40;
 
 /// The serial number of a certificate, as upper-case hex with the leading zeros that OpenSSL
 /// prints: what WeChat Pay calls `serial_no`.
@@ -95,7 +96,13 @@ pub(crate) fn read(text: &str, wanted: &[&str]) -> std::result::Result<Block, St
         label.is_some_and(|label| wanted.contains(&label))
     };
     let block = std::iter::once(first).chain(blocks).find(is_wanted);
-    let Some((label, rest)) = block.unwrap_or(first).split_once(DASHES) else {
+    // Without its closing dashes a BEGIN line would end behind the key, which must not be shown.
+    let is_label = |text: &str| {
+        let is_part = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'#');
+        text.len() <= LONGEST_LABEL && text.bytes().all(is_part)
+    };
+    let lines = block.unwrap_or(first).split_once(DASHES);
+    let Some((label, rest)) = lines.filter(|(label, _)| is_label(label)) else {
         return Err("a BEGIN line without its closing dashes".to_owned());
     };
     let end = format!("-----END {label}-----");
@@ -224,14 +231,23 @@ fn seen(text: &str) -> String {
     "no PEM: there is no BEGIN line in it".to_owned()
 }
 
+/// Whether a text is a path that may be shown: a piece of a key is never one.
 fn is_path(text: &str) -> bool {
+    const LINE_OF_KEY: usize = 60;
     let key_file = [".pem", ".key", ".crt", ".cer", ".p12", ".pub"]
         .iter()
         .any(|ending| text.ends_with(ending));
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    let may_be_key = text.starts_with("MII")
+        || text.contains(DASHES)
+        || SCHEMES.iter().any(|(scheme, _)| text.starts_with(scheme))
+        || text
+            .as_bytes()
+            .split(|byte| !is_base64(byte))
+            .any(|run| run.len() >= LINE_OF_KEY);
     text.len() < 200
         && !text.contains(['\n', '\r'])
-        && !text.starts_with("MII")
-        && !text.starts_with(DASHES)
+        && !may_be_key
         && (key_file || text.contains(['/', '\\']))
 }
 

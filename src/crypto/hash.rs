@@ -147,13 +147,13 @@ pub fn hmac_sha256(thing: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> String {
 /// # use serde_json::json;
 /// use wechatpay_chain::hash::{self, SignType};
 ///
-/// let order = json!({ "mch_id": "1900000109", "nonce_str": "N0nce", "total_fee": 0 });
+/// let order = json!({ "mch_id": "1900000109", "nonce_str": "5K8264", "total_fee": 0 });
 /// let sign = hash::sign(SignType::Md5, &order, "exposed_your_key_here_have_risks");
 /// assert_eq!(
 ///     sign,
 ///     hash::sign(
 ///         SignType::Md5,
-///         "mch_id=1900000109&nonce_str=N0nce&total_fee=0",
+///         "mch_id=1900000109&nonce_str=5K8264&total_fee=0",
 ///         "exposed_your_key_here_have_risks",
 ///     )
 /// );
@@ -221,7 +221,7 @@ mod tests {
     fn texts_are_equal_only_when_every_byte_is() {
         assert!(equals("", ""));
         assert!(equals("abc", String::from("abc")));
-        for other in ["", "ab", "abd", "bbc", "abcd", "ABC"] {
+        for other in ["", "ab", "abx", "bbc", "abcd", "ABC"] {
             assert!(!equals("abc", other));
         }
     }

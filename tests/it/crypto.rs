@@ -11,8 +11,7 @@ use wechatpay_chain::rsa::{self, PrivateKey, PublicKey};
 use wechatpay_chain::{Client, Error, aes_ecb, aes_gcm, pem};
 
 use crate::support::{
-    MERCHANT_KEY, MERCHANT_PUBLIC, MERCHANT_SERIAL, PLATFORM_CERTIFICATE, PLATFORM_KEY,
-    PLATFORM_SERIAL,
+    MERCHANT_KEY, MERCHANT_PUBLIC, MERCHANT_SERIAL, PLATFORM_CERTIFICATE, PLATFORM_SERIAL,
 };
 
 const MERCHANT_PKCS1: &str = include_str!("../vectors/keys/merchant.pkcs1.key");
@@ -394,6 +393,45 @@ fn a_key_that_does_not_load_says_what_was_seen_and_not_what_it_holds() {
     );
 }
 
+#[test]
+fn a_damaged_key_never_panics_and_is_never_printed() {
+    let pems = [
+        MERCHANT_KEY,
+        MERCHANT_PKCS1,
+        MERCHANT_ENCRYPTED,
+        MERCHANT_PUBLIC,
+        MERCHANT_PKCS1_PUBLIC,
+        MERCHANT_CERTIFICATE,
+    ];
+    for pem in pems {
+        for bytes in [pem.as_bytes().to_vec(), body(pem).into_bytes(), der(pem)] {
+            // Short pieces too, since a short line may look like a path, which is shown.
+            for window in bytes.windows(100).step_by(29) {
+                let Ok(text) = std::str::from_utf8(window) else {
+                    continue;
+                };
+                for scheme in ["", "private.pkcs8://", "public.spki://"] {
+                    let piece = format!("{scheme}{}", text.replace('\n', ""));
+                    let error = PrivateKey::try_from(&piece).unwrap_err();
+                    assert_silent(&error, &[&piece[piece.len() - 20..]]);
+                }
+            }
+            for at in (0..bytes.len()).step_by(29) {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 0x55;
+                for damaged in [&bytes[..at], &bytes[at..], &flipped] {
+                    let private = PrivateKey::try_from(damaged).err();
+                    let public = PublicKey::try_from(damaged).err();
+                    for error in [private, public].into_iter().flatten() {
+                        assert!(error.to_string().len() < 500, "{error}");
+                        assert_silent(&error, &[&body(pem)[40..60]]);
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(feature = "p12")]
 #[test]
 fn a_pkcs12_file_gives_the_key_and_the_certificate() {
@@ -491,7 +529,7 @@ fn a_ciphertext_for_another_key_is_explained_and_a_plain_text_is_called_none() {
         assert!(plain.is_empty() || !error.to_string().contains(plain));
     }
     assert_eq!(
-        PrivateKey::from_pem(PLATFORM_KEY)
+        PrivateKey::from_pem(crate::support::PLATFORM_KEY)
             .unwrap()
             .decrypt(platform.encrypt("张三").unwrap())
             .unwrap(),
