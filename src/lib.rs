@@ -114,9 +114,23 @@
 //!
 //! | feature | default | what it does |
 //! |---|---|---|
-//! | `aws-lc-rs` | yes | RSA by AWS-LC, about twice as fast as ring's; needs a C compiler |
+//! | `aws-lc-rs` | yes | RSA by AWS-LC, about twice as fast as ring's, and OAEP; needs a C compiler |
+//! | `p12` | no | keys and certificates from PKCS#12 files |
 //!
-//! Without it RSA is ring's. TLS is ring's in both; no process default of rustls is needed or set.
+//! Without `aws-lc-rs` RSA is ring's, which has no encryption: `encrypt` and `decrypt` are absent. TLS
+//! is ring's in both; no process default of rustls is needed or set.
+//!
+//! # PHP's helpers
+//!
+//! | PHP | here |
+//! |---|---|
+//! | `Rsa::from`, `fromPkcs1`, `fromPkcs8`, `fromSpki` | [`rsa::PrivateKey`] and [`rsa::PublicKey`]: `TryFrom`, `from_pem`, `from_pkcs1` … |
+//! | `Rsa::sign`, `verify`, `encrypt`, `decrypt` | the same two: `sign`, `verify`, `encrypt`, `decrypt` |
+//! | `Rsa::pkcs1ToSpki` | [`rsa::pkcs1_to_spki`] |
+//! | `AesGcm`, `AesEcb` | [`aes_gcm`], [`aes_ecb`] |
+//! | `Hash::md5`, `hmac`, `sign`, `equals` | [`hash`] |
+//! | `Formatter` | [`formatter`], in snake_case |
+//! | `PemUtil::parseCertificateSerialNo` | [`pem::serial_number`] |
 //!
 //! # Not in this version
 //!
