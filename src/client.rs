@@ -738,9 +738,9 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 "nop" => builder,
                 serial => builder.serial(serial),
             },
-            ("privateKey", value) => match text("privateKey", &value)? {
-                "any" => builder,
-                key => builder.private_key(key),
+            ("privateKey", value) => match secret("privateKey", value)? {
+                key if *key == "any" => builder,
+                key => builder.private_key(key.as_str()),
             },
             ("certs", Value::Object(certs)) => {
                 for (serial, key) in certs {
@@ -751,9 +751,15 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 }
                 builder
             }
-            ("apiv3Key", value) => builder.apiv3_key(text("apiv3Key", &value)?),
-            ("secret", value) => builder.secret(text("secret", &value)?),
-            ("merchant", Value::Object(merchant)) => merchant_pair(builder, &merchant)?,
+            ("apiv3Key", value) => {
+                builder.apiv3_key = Some(secret("apiv3Key", value)?);
+                builder
+            }
+            ("secret", value) => {
+                builder.secret = Some(secret("secret", value)?);
+                builder
+            }
+            ("merchant", Value::Object(merchant)) => merchant_pair(builder, merchant)?,
             ("base_uri", value) => builder.base_uri(text("base_uri", &value)?),
             ("headers", value) => {
                 let headers = options::headers(&value);
@@ -787,9 +793,12 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
     Ok(builder)
 }
 
-fn merchant_pair(builder: ClientBuilder, merchant: &Map<String, Value>) -> Result<ClientBuilder> {
-    let part = |name: &'static str| match merchant.get(name) {
-        Some(Value::String(text)) => Ok(text.as_str()),
+fn merchant_pair(
+    builder: ClientBuilder,
+    mut merchant: Map<String, Value>,
+) -> Result<ClientBuilder> {
+    let mut part = |name: &'static str| match merchant.remove(name) {
+        Some(Value::String(text)) => Ok(Zeroizing::new(text)),
         Some(Value::Array(_)) => Err(Error::config(
             format!("merchant.{name}"),
             "a list of path and passphrase was given; encrypted keys are not in this version",
@@ -801,17 +810,25 @@ fn merchant_pair(builder: ClientBuilder, merchant: &Map<String, Value>) -> Resul
             "PEM text or file:///absolute/path",
         )),
     };
-    Ok(builder.merchant(part("cert")?, part("key")?))
+    let (certificate, key) = (part("cert")?, part("key")?);
+    Ok(builder.merchant(certificate.as_str(), key.as_str()))
+}
+
+/// A text that is wiped when it is dropped.
+fn secret(setting: &'static str, value: Value) -> Result<Zeroizing<String>> {
+    match value {
+        Value::String(text) => Ok(Zeroizing::new(text)),
+        other => Err(not_text(setting, &other)),
+    }
 }
 
 fn text<'a>(setting: &'static str, value: &'a Value) -> Result<&'a str> {
-    value.as_str().ok_or_else(|| {
-        Error::config(
-            setting,
-            format!("{} was given", options::kind(value)),
-            "a text",
-        )
-    })
+    value.as_str().ok_or_else(|| not_text(setting, value))
+}
+
+fn not_text(setting: &'static str, value: &Value) -> Error {
+    let given = format!("{} was given", options::kind(value));
+    Error::config(setting, given, "a text")
 }
 
 fn seconds(setting: &'static str, value: &Value) -> Result<Limit> {
@@ -837,9 +854,10 @@ fn from_environment(get: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<
         let Some(value) = get(variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let Some(value) = value.to_str() else {
+        let Ok(value) = value.into_string().map(Zeroizing::new) else {
             return Err(Error::config(variable, "bytes that are no UTF-8", "a text"));
         };
+        let value = value.as_str();
         builder = match setting {
             "mchid" => builder.mchid(value),
             "serial" => builder.serial(value),
