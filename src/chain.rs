@@ -217,7 +217,14 @@ impl PathText {
         match &self.mistake {
             None => Ok(()),
             Some(Mistake::Recased(segment)) => Err(Error::request(
-                format!("the segment {segment} has capitals, and the catalogue does not know it"),
+                match looks_like_value(segment) {
+                    true => "a segment that looks like a value has capitals, and the catalogue \
+                             has no variable there"
+                        .to_owned(),
+                    false => format!(
+                        "the segment {segment} has capitals, and the catalogue does not know it"
+                    ),
+                },
                 "a value goes through .segment(value), a known path in the letters of its \
                  documentation",
             )),

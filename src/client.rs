@@ -579,7 +579,11 @@ fn check_mchid(mchid: Option<String>) -> Result<String> {
     if !(1..=32).contains(&mchid.len()) || !mchid.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::config(
             "mchid",
-            format!("{:?} was given", shown(&given)),
+            // Longer ones are no merchant number but, likely, a key in the wrong place.
+            match mchid.len() {
+                0..=20 => format!("{:?} was given", shown(&given)),
+                length => format!("a text of {length} bytes was given"),
+            },
             WANTED,
         ));
     }
@@ -692,8 +696,11 @@ fn missing(setting: &'static str, wanted: &'static str) -> Error {
     Error::config(setting, "nothing was given", wanted)
 }
 
-/// What was given, short enough for a message.
+/// What was given, short enough for a message; nothing of what may be a key in the wrong place.
 fn shown(given: &str) -> Cow<'_, str> {
+    if given.contains("-----") || given.trim_start().starts_with("MII") {
+        return Cow::Owned(crate::pem::outline(given));
+    }
     match given.char_indices().nth(64) {
         Some((end, _)) => Cow::Owned(format!("{}…", given.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(given),
@@ -715,7 +722,7 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
                 read.as_slice()
             }
             Err(error) => {
-                return refuse(format!("file://{} can't be read: {error}", path.display()));
+                return refuse(format!("{} can't be read: {error}", crate::pem::file(path)));
             }
         },
     };

@@ -28,7 +28,11 @@ impl Limit {
             .map(Self::from)
             .ok_or_else(|| {
                 let wanted = "seconds as a number, such as 30 or 2.5; 0 is no limit";
-                (format!("{value} was given"), wanted.to_owned())
+                let given = match value {
+                    Value::Number(number) => number.to_string(),
+                    other => kind(other).to_owned(),
+                };
+                (format!("{given} was given"), wanted.to_owned())
             })
     }
 }
@@ -61,6 +65,8 @@ pub(crate) fn headers(value: &Value) -> Result<HeaderMap, Problem> {
 /// One header, if it may be set: those of the connection and of the message's frame may not.
 pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
     let Ok(name) = HeaderName::try_from(name.trim()) else {
+        // A whole line, `Name: value`, may have been given for the name.
+        let name = name.split(':').next().unwrap_or_default();
         return Err((
             format!("{name:?} is no name of a header"),
             "letters, digits and hyphens".to_owned(),

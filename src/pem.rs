@@ -73,7 +73,11 @@ pub(crate) fn read(text: &str) -> std::result::Result<Block, String> {
     let Some((_, rest)) = text.split_once(BEGIN) else {
         return Err(seen(text));
     };
-    let Some((label, rest)) = rest.split_once(DASHES) else {
+    // Without the dashes at the end of its line the key itself would be taken for a label.
+    let label = rest
+        .split_once(DASHES)
+        .filter(|(label, _)| label.len() < 40 && label.bytes().all(is_label));
+    let Some((label, rest)) = label else {
         return Err("a BEGIN line without its closing dashes".to_owned());
     };
     let end = format!("-----END {label}-----");
@@ -94,6 +98,10 @@ pub(crate) fn read(text: &str) -> std::result::Result<Block, String> {
         encrypted,
         der: Zeroizing::new(der),
     })
+}
+
+fn is_label(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
 }
 
 fn compact(body: &str) -> String {
@@ -152,6 +160,15 @@ fn is_path(text: &str) -> bool {
         && !text.starts_with("MII")
         && !text.starts_with(DASHES)
         && (key_file || text.contains(['/', '\\']))
+}
+
+/// How a file is shown in an error; what is too long for one is likely a key in its place.
+pub(crate) fn file(path: &std::path::Path) -> String {
+    let address = format!("file://{}", path.display());
+    match is_path(&address) {
+        true => address,
+        false => outline(&address),
+    }
 }
 
 /// How a text is shown in an error: a path as it is, anything else by its form and length.

@@ -227,10 +227,12 @@ impl Origin<'_> {
     fn refuse(&self, seen: &str, wanted: &str) -> Error {
         let (origin, command) = match self {
             Self::Text(text) => (pem::outline(text), None),
-            Self::File(path) => (
-                format!("file://{}", path.display()),
-                Some(command(&path.display().to_string(), seen)),
-            ),
+            Self::File(path) => {
+                let origin = pem::file(path);
+                let shown = origin.strip_prefix("file://");
+                let command = shown.map(|path| command(path, seen));
+                (origin, command)
+            }
         };
         Error::Key(Box::new(KeyError {
             setting: None,
