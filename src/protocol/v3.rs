@@ -205,13 +205,18 @@ impl Exchange {
         let names = [NONCE, SERIAL, SIGNATURE, TIMESTAMP];
         let found = names.map(|name| header_text(headers, name).map(str::trim));
         let [Some(nonce), Some(serial), Some(signature), Some(timestamp)] = found else {
-            let missing = names.into_iter().zip(found);
-            return Err(Check::Headers {
-                missing: missing
-                    .filter(|(_, value)| value.is_none())
-                    .map(|(name, _)| name)
-                    .collect(),
-            });
+            let unread = names.into_iter().zip(found);
+            let unread = unread.filter(|(_, value)| value.is_none());
+            let missing: Vec<_> = unread.map(|(name, _)| name).collect();
+            return Err(
+                match missing.iter().find(|name| headers.contains_key(**name)) {
+                    Some(header) => Check::Malformed {
+                        header,
+                        given: "\u{fffd}".to_owned(),
+                    },
+                    None => Check::Headers { missing },
+                },
+            );
         };
         let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
         let remote = match timestamp.parse::<u64>() {
@@ -267,8 +272,10 @@ impl Exchange {
             .ok()
             .filter(Value::is_object)
             .unwrap_or_default();
-        let is_sign_error = answer.status() == StatusCode::UNAUTHORIZED
-            || body.get("code").and_then(Value::as_str) == Some("SIGN_ERROR");
+        let code = body.get("code").and_then(Value::as_str);
+        // A proxy that asks for a password says 401, too, but has no code.
+        let is_sign_error = code == Some("SIGN_ERROR")
+            || (answer.status() == StatusCode::UNAUTHORIZED && code.is_some());
         let hint = if is_sign_error {
             let serial = self.core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
             Some(explain(&self.signed, serial.unwrap_or_default(), &body))
