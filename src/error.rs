@@ -867,9 +867,9 @@ pub struct DecodeError {
 impl DecodeError {
     pub(crate) fn json(error: &serde_json::Error) -> Self {
         let problem = match error.classify() {
-            serde_json::error::Category::Eof => "the text ends too early",
-            serde_json::error::Category::Data => "the JSON has another shape than asked for",
-            _ => "the text is no JSON",
+            serde_json::error::Category::Eof => "the text ends too early".to_owned(),
+            serde_json::error::Category::Data => shape(&error.to_string()),
+            _ => "the text is no JSON".to_owned(),
         };
         Self {
             what: "the answer's body is not the JSON wanted",
@@ -887,6 +887,18 @@ impl DecodeError {
     /// The column of the mistake, in bytes, from 1.
     pub fn column(&self) -> usize {
         self.column
+    }
+}
+
+/// What serde wanted, without what it found: that is a value of the answer.
+fn shape(error: &str) -> String {
+    let error = error
+        .rsplit_once(" at line ")
+        .map_or(error, |(text, _)| text);
+    match error.rsplit_once(", expected ") {
+        _ if error.starts_with("missing field `") => error.to_owned(),
+        Some((_, wanted)) => format!("it has another shape: expected {wanted}"),
+        None => "it has another shape than asked for".to_owned(),
     }
 }
 
