@@ -273,7 +273,7 @@ impl From<Infallible> for Error {
 
 /// Which setting is wrong, what was given, and what is wanted.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting}: {}; wanted: {wanted}", OneLine(given))]
+#[error("{}: {}; wanted: {wanted}", OneLine(setting), OneLine(given))]
 pub struct ConfigError {
     setting: Cow<'static, str>,
     given: String,
@@ -329,10 +329,10 @@ impl fmt::Display for KeyError {
         if let Some(setting) = &self.setting {
             write!(f, "{setting}: ")?;
         }
-        let seen = OneLine(&self.seen);
-        write!(f, "{}: {seen}; wanted: {}", self.origin, self.wanted)?;
+        let (origin, seen) = (OneLine(&self.origin), OneLine(&self.seen));
+        write!(f, "{origin}: {seen}; wanted: {}", self.wanted)?;
         match &self.command {
-            Some(command) => write!(f, "; to look at it: {command}"),
+            Some(command) => write!(f, "; to look at it: {}", OneLine(command)),
             None => Ok(()),
         }
     }
@@ -639,10 +639,10 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.endpoint, self.answer.status().as_u16())?;
         if !self.code().is_empty() {
-            write!(f, " {}", OneLine(self.code()))?;
+            write!(f, " {}", Short(self.code()))?;
         }
         if !self.message().is_empty() {
-            write!(f, ": {}", OneLine(self.message()))?;
+            write!(f, ": {}", Short(self.message()))?;
         }
         if let Some(detail) = self.detail() {
             for name in ["field", "value", "issue"] {
@@ -657,13 +657,11 @@ impl fmt::Display for ApiError {
                 }
             }
         }
-        if self.body.is_null() {
-            write!(
-                f,
-                ": no JSON but {} bytes of {}",
-                self.answer.body().len(),
-                OneLine(header_text(self.answer.headers(), "content-type").unwrap_or("no type"))
-            )?;
+        if self.code().is_empty() && self.message().is_empty() {
+            write!(f, ": no code and no message, but {}", Outline(&self.answer))?;
+            if self.signature == SignatureState::Absent {
+                f.write_str("; a proxy before WeChat Pay may have answered")?;
+            }
         }
         if let Some(hint) = &self.hint {
             write!(f, "; {hint}")?;
@@ -671,10 +669,13 @@ impl fmt::Display for ApiError {
         if self.signature == SignatureState::Invalid {
             f.write_str("; the signature this answer carries does not verify")?;
         }
-        match self.request_id() {
-            Some(id) => write!(f, " (Request-ID {})", OneLine(id)),
-            None => Ok(()),
+        if self.answer.status().is_server_error() {
+            f.write_str(
+                "; its effect is unknown: query before repeating it, and repeat it with the same \
+                 order number",
+            )?;
         }
+        write!(f, "{}", RequestId(self.answer.headers()))
     }
 }
 
@@ -767,11 +768,10 @@ impl fmt::Display for VerifyError {
         match &self.check {
             Check::Headers { missing } => write!(
                 f,
-                "it did not come from WeChat Pay, or not unchanged: {} missing, {} bytes of {}; a \
-                 proxy or a captive portal may have answered",
+                "it did not come from WeChat Pay, or not unchanged: {} missing, {}; a proxy or a \
+                 captive portal may have answered",
                 missing.join(", "),
-                self.answer.body().len(),
-                OneLine(header_text(self.answer.headers(), "content-type").unwrap_or("no type"))
+                Outline(&self.answer)
             ),
             Check::Malformed { header, given } => {
                 write!(f, "{header} is {:?}, ", Short(given))?;
@@ -803,15 +803,17 @@ impl fmt::Display for VerifyError {
                     Short(unknown),
                     known.join(", ")
                 )?;
-                if unknown.starts_with("PUB_KEY_ID_") {
-                    f.write_str(
-                        "; this merchant is being moved to the public key: download it on the \
-                         merchant platform and add .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside \
-                         the certificates",
-                    )
+                let is_id = |serial: &str| serial.starts_with("PUB_KEY_ID_");
+                f.write_str(if !is_id(unknown) {
+                    "; add this platform certificate with .cert(serial, \"file:///…\")"
+                } else if known.iter().any(|known| is_id(known)) {
+                    "; compare the ID of the public key with the merchant platform's, and add this \
+                     key with .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside the others"
                 } else {
-                    f.write_str("; add this platform certificate with .cert(serial, \"file:///…\")")
-                }
+                    "; this merchant is being moved to the public key: download it on the merchant \
+                     platform and add .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside the \
+                     certificates"
+                })
             }
             Check::Signature => {
                 f.write_str(
@@ -822,7 +824,7 @@ impl fmt::Display for VerifyError {
                     Some(encoding) => write!(
                         f,
                         "; it came with Content-Encoding {}, which this version does not undo",
-                        OneLine(encoding)
+                        Short(encoding)
                     ),
                     None => Ok(()),
                 }
@@ -833,10 +835,7 @@ impl fmt::Display for VerifyError {
             ),
         }?;
         f.write_str("; its effect is unknown: query before repeating it")?;
-        match header_text(self.answer.headers(), "request-id") {
-            Some(id) => write!(f, " (Request-ID {})", OneLine(id)),
-            None => Ok(()),
-        }
+        write!(f, "{}", RequestId(self.answer.headers()))
     }
 }
 
@@ -873,7 +872,7 @@ impl DecodeError {
         };
         Self {
             what: "the answer's body is not the JSON wanted",
-            problem: problem.to_owned(),
+            problem,
             line: error.line(),
             column: error.column(),
         }
@@ -931,19 +930,49 @@ impl SignedMessage {
     }
 }
 
-/// Text from the network on one line: control characters are escaped.
+/// Control characters, the line ends of Unicode, and what turns the direction of reading.
+fn ends_or_turns_a_line(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text from outside on one line: what ends or turns a line is escaped.
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if character.is_control() {
+            if ends_or_turns_a_line(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 write!(f, "{character}")?;
             }
         }
         Ok(())
+    }
+}
+
+/// An answer by its length and type.
+struct Outline<'a>(&'a http::Response<Bytes>);
+
+impl fmt::Display for Outline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes ", self.0.body().len())?;
+        match header_text(self.0.headers(), header::CONTENT_TYPE.as_str()) {
+            Some(kind) => write!(f, "of {}", Short(kind)),
+            None => f.write_str("without a content type"),
+        }
+    }
+}
+
+/// What WeChat Pay's support asks for, at the end of a line.
+struct RequestId<'a>(&'a HeaderMap);
+
+impl fmt::Display for RequestId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match header_text(self.0, "request-id") {
+            Some(id) => write!(f, " (Request-ID {})", Short(id)),
+            None => Ok(()),
+        }
     }
 }
 
