@@ -11,6 +11,8 @@ mod catalogue_chains;
 // Once is enough: what the compiler says depends on no feature.
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
+mod errors;
+mod leaks;
 mod misbehaviour;
 mod request;
 mod support;
