@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -472,8 +473,13 @@ impl fmt::Display for NetworkError {
         let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
         let mut shown = String::new();
         while let Some(error) = cause {
+            // rustls explains an unexpected end at length, and with an address.
+            let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            let text = match io {
+                Some(io::ErrorKind::UnexpectedEof) => "it was closed at the other end".to_owned(),
+                _ => OneLine(&error.to_string()).to_string(),
+            };
             // Some layers repeat their source's text in their own.
-            let text = OneLine(&error.to_string()).to_string();
             if !shown.contains(&text) {
                 if !shown.is_empty() {
                     shown.push_str(": ");

@@ -55,7 +55,8 @@
 //!
 //! # Paths, variables and queries
 //!
-//! A place of the [`catalogue`] derefs to a [`Chain`], so what the catalogue doesn't list is one
+//! Every known endpoint is a chain of methods: [`catalogue::table`] lists all 1,155. A place of the
+//! [`catalogue`] derefs to a [`Chain`], so what the catalogue doesn't list is one
 //! `.chain("…")` away. A variable of a path is filled by value or by template:
 //!
 //! ```

@@ -341,7 +341,7 @@ impl Request {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
             Target::Absolute(address) => PathText::literal(address.target.path()).masked(),
-            Target::None => Cow::Borrowed("an address"),
+            Target::None => Cow::Borrowed("client.url(…)"),
         };
         Endpoint {
             method: self.method.clone(),
@@ -515,9 +515,13 @@ impl IntoFuture for Request {
 
 /// The future of a [`Request`]: signs when it is first polled, sends, and verifies the answer.
 ///
-/// It runs on the caller's tokio runtime, which needs its I/O and time drivers; under any other
-/// executor the I/O runs on a small runtime of the library's own. Dropping it abandons the
-/// request, which may have been sent.
+/// It runs on the caller's tokio runtime, which needs its I/O and time drivers (`enable_all`):
+/// polled on one without them it panics, as all of tokio's own I/O does. Under any other executor
+/// the I/O runs on a small runtime of the library's own. Dropping it abandons the request, which
+/// may have been sent.
+///
+/// Don't block the only thread of a tokio runtime on it with another executor's `block_on`: the
+/// runtime that is to carry the request then stands still. [`Request::wait`] is for that.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct ResponseFuture(Pin<Box<dyn Future<Output = Result<Response>> + Send>>);
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -176,6 +176,8 @@ async fn answer(
     let (body, whole) = match read(body, route::limit(parts.uri.path())).await {
         Read::Whole(body) => (body, true),
         Read::TooLarge => (Bytes::new(), false),
+        // The client gave this one up; the connection is its other requests', too.
+        Read::Broken if parts.version == Version::HTTP_2 => return pending().await,
         Read::Broken => return never(&cut).await,
     };
     let request = Received::new(parts, body);

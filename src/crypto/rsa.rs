@@ -258,7 +258,15 @@ fn read(path: &Path, wanted: &str) -> Result<(Zeroizing<String>, Origin<'static>
     let origin = Origin::File(path.to_owned());
     let bytes = match std::fs::read(path) {
         Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) => return Err(origin.refuse(&format!("can't be read: {error}"), wanted)),
+        Err(error) => {
+            return Err(Error::Key(Box::new(KeyError {
+                setting: None,
+                origin: format!("file://{}", path.display()),
+                seen: format!("the file can't be read: {error}"),
+                wanted: wanted.to_owned(),
+                command: None,
+            })));
+        }
     };
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok((Zeroizing::new(text.to_owned()), origin)),

@@ -432,10 +432,10 @@ mod tests {
         let (_, answer) = client.chain("v3/certificates").get().into_parts()?;
         let key = rsa::PrivateKey::from_pem(PLATFORM_KEY)?;
         let sent_at = sent_at.to_string();
-        let signature = key.sign(formatter::response(&sent_at, "N0nce", "{}"));
+        let signature = key.sign(formatter::response(&sent_at, "nonce1", "{}"));
         let signed = http::Response::builder()
             .header(TIMESTAMP, sent_at)
-            .header(NONCE, "N0nce")
+            .header(NONCE, "nonce1")
             .header(SERIAL, crate::pem::serial_number(PLATFORM)?)
             .header(SIGNATURE, signature)
             .body(Bytes::from_static(b"{}"));

@@ -319,8 +319,8 @@ fn each_option_that_has_another_form_here_is_named_and_none_is_a_variable() {
 #[test]
 fn a_key_that_is_neither_an_option_nor_a_variable_lists_both() {
     let order = offline().chain("v3/pay/{first}/x/{second}");
-    let text = refused(order.request("GET", json!({"frist": "a", "second": "b"})));
-    for part in ["frist", "json, query, headers", "first, second"] {
+    let text = refused(order.request("GET", json!({"third": "a", "second": "b"})));
+    for part in ["third", "json, query, headers", "first, second"] {
         assert!(text.contains(part), "{text}");
     }
     let text = refused(offline().chain("v3/x").request("TRACE", json!({})));
@@ -485,11 +485,11 @@ fn the_answer_that_another_client_brought_back_is_judged_alike() {
     let signed = |serial: &str| {
         http::Response::builder()
             .header("wechatpay-timestamp", &timestamp)
-            .header("Wechatpay-Nonce", "N0nce")
+            .header("Wechatpay-Nonce", "nonce1")
             .header("WECHATPAY-SERIAL", serial)
             .header(
                 "Wechatpay-Signature",
-                key.sign(formatter::response(&timestamp, "N0nce", body)),
+                key.sign(formatter::response(&timestamp, "nonce1", body)),
             )
             .body(Bytes::from(body))
             .unwrap()
