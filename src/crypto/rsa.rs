@@ -261,7 +261,7 @@ fn read(path: &Path, wanted: &str) -> Result<(Zeroizing<String>, Origin<'static>
         Err(error) => {
             return Err(Error::Key(Box::new(KeyError {
                 setting: None,
-                origin: format!("file://{}", path.display()),
+                origin: pem::file(path),
                 seen: format!("the file can't be read: {error}"),
                 wanted: wanted.to_owned(),
                 command: None,
