@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use url::{Host, Url};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Short};
 
 const BASE_WANTED: &str = "an absolute https address such as https://api.mch.weixin.qq.com/, \
      without query, fragment or credentials";
@@ -32,7 +32,7 @@ impl Base {
             let given = if shown.contains('@') {
                 format!("an address that has {what}")
             } else {
-                format!("{shown:?} has {what}")
+                format!("{:?} has {what}", Short(shown))
             };
             Error::config("base_uri", given, BASE_WANTED)
         };

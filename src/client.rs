@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::address::Base;
 use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Short};
 use crate::options::{self, Limit};
 use crate::platform::{PlatformKeys, same_serial};
 use crate::request::Request;
@@ -71,8 +71,8 @@ pub(crate) struct Core {
     /// Whether `base` was given, so that an endpoint's own host does not count.
     pub(crate) has_own_base: bool,
     pub(crate) plain_http: Option<String>,
-    /// Whether one of the keys is public, so that no real host may be spoken to.
-    pub(crate) is_published: bool,
+    /// The setting whose key is public, so that no real host may be spoken to.
+    pub(crate) published: Option<&'static str>,
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
@@ -368,6 +368,7 @@ impl ClientBuilder {
         let v3 = if parts.is_empty() {
             if let Some((certificate, key)) = merchant_pair {
                 check_pair("merchant.key", key, certificate)?;
+                serial_of("merchant.cert", certificate)?;
             }
             None
         } else {
@@ -380,8 +381,8 @@ impl ClientBuilder {
                 "for APIv3 serial, private_key and cert; for APIv2 secret",
             ));
         }
-        let is_published = v3.as_ref().is_some_and(Apiv3::is_published);
-        check_published(is_published, &base)?;
+        let published = v3.as_ref().and_then(Apiv3::published);
+        check_published(published, &base)?;
         let transport = Arc::new(Transport::new(self.roots)?);
         let core = Core {
             mchid,
@@ -390,7 +391,7 @@ impl ClientBuilder {
             base,
             has_own_base,
             plain_http,
-            is_published,
+            published,
             headers: self.headers,
             timeout: self.timeout.unwrap_or(Limit(Some(DEFAULT_TIMEOUT))),
             connect_timeout: self
@@ -518,27 +519,33 @@ impl Apiv3Parts<'_> {
 }
 
 impl Apiv3 {
-    /// Whether one of the keys is among those that the sandbox publishes.
-    fn is_published(&self) -> bool {
-        let published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
-        published(self.key.public_der()) || self.platform.keys().any(|key| published(key.der()))
+    /// The setting that holds one of the keys that the sandbox publishes.
+    fn published(&self) -> Option<&'static str> {
+        let is_published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
+        if is_published(self.key.public_der()) {
+            Some("private_key")
+        } else if self.platform.keys().any(|key| is_published(key.der())) {
+            Some("certs")
+        } else {
+            None
+        }
     }
 }
 
 /// Refuses the sandbox's keys for any host that is not the sandbox's.
-pub(crate) fn check_published(is_published: bool, base: &Base) -> Result<()> {
-    if is_published && !base.is_private {
-        return Err(Error::config(
-            "private_key",
+pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> Result<()> {
+    match published {
+        Some(setting) if !base.is_private => Err(Error::config(
+            setting,
             format!(
                 "a key of the sandbox, which everyone has, for the host {}",
                 base.host()
             ),
             "the merchant's own keys; the sandbox's are for loopback, or for the host named in \
              .allow_plain_http(host)",
-        ));
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_platform(
@@ -709,26 +716,36 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let read;
     let pem = match address.map(Path::new) {
         None => pem,
+        Some(path) if !path.is_absolute() => {
+            return refuse("a file address whose path is not absolute".to_owned());
+        }
         Some(path) => match std::fs::read(path) {
             Ok(bytes) => {
                 read = bytes;
                 read.as_slice()
             }
             Err(error) => {
-                return refuse(format!("file://{} can't be read: {error}", path.display()));
+                let path = path.display().to_string();
+                return refuse(format!("file://{} can't be read: {error}", Short(&path)));
             }
         },
     };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    // As in keys, a line break may have become the two characters `\n`.
+    let text = String::from_utf8_lossy(pem);
+    let text = text.replace("\\r", "").replace("\\n", "\n");
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => refuse(format!("{} bytes without a certificate", pem.len())),
-        Err(error) => refuse(format!("{} bytes of broken PEM: {error}", pem.len())),
+        // Its own words hold the bytes, which may be those of a key.
+        Err(_) => refuse(format!("{} bytes of broken PEM", pem.len())),
     }
 }
 
 /// PHP's array of settings; Guzzle's client options follow the rule of request options.
 fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
+    const KNOWN: &str = "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, \
+         headers, timeout, connect_timeout";
     let mut builder = Client::builder();
     for (name, value) in settings {
         builder = match (name.as_str(), value) {
@@ -776,6 +793,19 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                     format!("{} was given", options::kind(&other)),
                     "an object: certs of serial and key, merchant of cert and key",
                 ));
+            }
+            ("debug", Value::Bool(true))
+            | ("json" | "query" | "body" | "xml" | "security" | "nonceless", _) => {
+                return Err(Error::config(
+                    name,
+                    "an option of a request was given",
+                    "it in the options of .request(method, options)",
+                ));
+            }
+            (other, _) if !options::is_guzzle(other) => {
+                let name = shown(other).into_owned();
+                let given = format!("{name:?} is no setting");
+                return Err(Error::config(name, given, KNOWN));
             }
             (other, value) => {
                 options::refuse_guzzle(other, &value)

@@ -273,7 +273,7 @@ impl From<Infallible> for Error {
 
 /// Which setting is wrong, what was given, and what is wanted.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting}: {}; wanted: {wanted}", OneLine(given))]
+#[error("{}: {}; wanted: {wanted}", OneLine(setting), OneLine(given))]
 pub struct ConfigError {
     setting: Cow<'static, str>,
     given: String,
