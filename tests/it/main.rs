@@ -11,5 +11,6 @@ mod catalogue_chains;
 // Once is enough: what the compiler says depends on no feature.
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
+mod settings;
 mod support;
 mod vectors;
