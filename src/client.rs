@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::address::Base;
+use crate::address::{Base, is_tencents};
 use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
@@ -34,6 +34,9 @@ const PUBLISHED_KEYS: [&str; 2] = [
     "f5c747206f10b46d172a53f00430af44f953f0bb04e6ef6792ae08c694899d4b",
     "522c72348bd9c8502dd0878c37c55ba1af48122522ffacf427004ec132909f6f",
 ];
+
+/// What the APIv3 key and the APIv2 key that the sandbox publishes begin with.
+const PUBLISHED_TEXT: &str = "WechatpaySandboxPublic";
 
 /// A merchant's client: settings, keys and connections.
 ///
@@ -71,8 +74,8 @@ pub(crate) struct Core {
     /// Whether `base` was given, so that an endpoint's own host does not count.
     pub(crate) has_own_base: bool,
     pub(crate) plain_http: Option<String>,
-    /// Whether one of the keys is public, so that no real host may be spoken to.
-    pub(crate) is_published: bool,
+    /// The setting whose key is public, so that no real host may be spoken to.
+    pub(crate) published: Option<&'static str>,
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
@@ -368,6 +371,7 @@ impl ClientBuilder {
         let v3 = if parts.is_empty() {
             if let Some((certificate, key)) = merchant_pair {
                 check_pair("merchant.key", key, certificate)?;
+                serial_of("merchant.cert", certificate)?;
             }
             None
         } else {
@@ -380,8 +384,12 @@ impl ClientBuilder {
                 "for APIv3 serial, private_key and cert; for APIv2 secret",
             ));
         }
-        let is_published = v3.as_ref().is_some_and(Apiv3::is_published);
-        check_published(is_published, &base)?;
+        let published = v3
+            .as_ref()
+            .and_then(Apiv3::published)
+            .or_else(|| published_text("apiv3_key", self.apiv3_key.as_deref()))
+            .or_else(|| published_text("secret", self.secret.as_deref()));
+        check_published(published, &base)?;
         let transport = Arc::new(Transport::new(self.roots)?);
         let core = Core {
             mchid,
@@ -390,7 +398,7 @@ impl ClientBuilder {
             base,
             has_own_base,
             plain_http,
-            is_published,
+            published,
             headers: self.headers,
             timeout: self.timeout.unwrap_or(Limit(Some(DEFAULT_TIMEOUT))),
             connect_timeout: self
@@ -518,27 +526,39 @@ impl Apiv3Parts<'_> {
 }
 
 impl Apiv3 {
-    /// Whether one of the keys is among those that the sandbox publishes.
-    fn is_published(&self) -> bool {
-        let published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
-        published(self.key.public_der()) || self.platform.keys().any(|key| published(key.der()))
+    /// The setting that holds one of the keys that the sandbox publishes.
+    fn published(&self) -> Option<&'static str> {
+        let is_published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
+        if is_published(self.key.public_der()) {
+            Some("private_key")
+        } else if self.platform.keys().any(|key| is_published(key.der())) {
+            Some("certs")
+        } else {
+            None
+        }
     }
 }
 
+/// The setting, if its text is one that the sandbox publishes.
+fn published_text(setting: &'static str, text: Option<&String>) -> Option<&'static str> {
+    let is_published = text.is_some_and(|text| text.starts_with(PUBLISHED_TEXT));
+    is_published.then_some(setting)
+}
+
 /// Refuses the sandbox's keys for any host that is not the sandbox's.
-pub(crate) fn check_published(is_published: bool, base: &Base) -> Result<()> {
-    if is_published && !base.is_private {
-        return Err(Error::config(
-            "private_key",
+pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> Result<()> {
+    match published {
+        Some(setting) if !base.is_private => Err(Error::config(
+            setting,
             format!(
                 "a key of the sandbox, which everyone has, for the host {}",
                 base.host()
             ),
             "the merchant's own keys; the sandbox's are for loopback, or for the host named in \
              .allow_plain_http(host)",
-        ));
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_platform(
@@ -657,7 +677,7 @@ fn check_plain_http(host: Option<String>) -> Result<Option<String>> {
             "one host's name, without scheme, port or path",
         ));
     }
-    if crate::address::is_wechat_pay(host.trim_end_matches('.')) {
+    if is_tencents(&host) {
         return Err(Error::config(
             "allow_plain_http",
             format!("{host} was given"),
@@ -729,7 +749,10 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
             }
         },
     };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    // As in keys, a line break may have become the two characters `\n`.
+    let text = String::from_utf8_lossy(pem);
+    let text = text.replace("\\r", "").replace("\\n", "\n");
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => refuse(format!("{} bytes without a certificate", pem.len())),
@@ -740,6 +763,8 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
 
 /// PHP's array of settings; Guzzle's client options follow the rule of request options.
 fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
+    const KNOWN: &str = "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, \
+         headers, timeout, connect_timeout";
     let mut builder = Client::builder();
     for (name, value) in settings {
         builder = match (name.as_str(), value) {
@@ -793,6 +818,19 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                     format!("{} was given", options::kind(&other)),
                     "an object: certs of serial and key, merchant of cert and key",
                 ));
+            }
+            ("debug", Value::Bool(true))
+            | ("json" | "query" | "body" | "xml" | "security" | "nonceless", _) => {
+                return Err(Error::config(
+                    name,
+                    "an option of a request was given",
+                    "it in the options of .request(method, options)",
+                ));
+            }
+            (other, _) if !options::is_guzzle(other) => {
+                let name = shown(other).into_owned();
+                let given = format!("{name:?} is no setting");
+                return Err(Error::config(name, given, KNOWN));
             }
             (other, value) => {
                 options::refuse_guzzle(other, &value)

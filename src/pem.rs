@@ -139,26 +139,31 @@ fn seen(text: &str) -> String {
         };
         return format!("it looks like a path{missing}; a path is given as file:///absolute/path");
     }
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\\".contains(&byte);
-    if trimmed.len() > 200
-        && trimmed
-            .bytes()
-            .all(|byte| base64(byte) || byte.is_ascii_whitespace())
-    {
+    if trimmed.len() > 200 && is_base64(trimmed) {
         return "the bare base64 of a key, without its BEGIN and END lines; put them around it"
             .to_owned();
     }
     "no PEM: there is no BEGIN line in it".to_owned()
 }
 
+/// Whether it may be base64, its line breaks real or written as `\n`.
+fn is_base64(text: &str) -> bool {
+    text.bytes().all(|byte| {
+        byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/=\\".contains(&byte)
+    })
+}
+
 fn is_path(text: &str) -> bool {
     let key_file = [".pem", ".key", ".crt", ".cer", ".p12", ".pub"]
         .iter()
         .any(|ending| text.ends_with(ending));
+    // The base64 of a key begins with M, the start of each DER sequence, and may hold slashes.
+    let is_der =
+        text.starts_with("MII") || text.starts_with('M') && text.len() > 40 && is_base64(text);
     text.len() < 200
         && !text.contains(['\n', '\r'])
-        && !text.starts_with("MII")
-        && !text.starts_with(DASHES)
+        && !text.contains(DASHES)
+        && !is_der
         && (key_file || text.contains(['/', '\\']))
 }
 

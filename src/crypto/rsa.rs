@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use x509_cert::der::Decode;
+use x509_cert::der::asn1::UintRef;
+use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -211,10 +212,28 @@ fn rsa_of_spki(spki: &[u8]) -> std::result::Result<Arc<[u8]>, &'static str> {
     if info.algorithm.oid != RSA_ENCRYPTION {
         return Err("a public key of another algorithm than RSA");
     }
-    match info.subject_public_key.as_bytes() {
-        Some(key) => Ok(key.into()),
-        None => Err("an RSA public key whose DER is broken"),
+    const BROKEN: &str = "an RSA public key whose DER is broken";
+    let key = info.subject_public_key.as_bytes().ok_or(BROKEN)?;
+    match modulus_bits(key) {
+        Ok(..2048) => Err("an RSA public key of fewer than 2048 bits"),
+        Ok(8193..) => Err("an RSA public key of more than 8192 bits"),
+        Ok(_) => Ok(key.into()),
+        Err(_) => Err(BROKEN),
     }
+}
+
+/// The size of a PKCS#1 public key.
+fn modulus_bits(key: &[u8]) -> x509_cert::der::Result<u32> {
+    let mut reader = SliceReader::new(key)?;
+    let bits = reader.sequence(|reader| {
+        let modulus = UintRef::decode(reader)?;
+        UintRef::decode(reader)?;
+        let bytes = modulus.as_bytes();
+        let zeros = bytes.first().map_or(0, |byte| byte.leading_zeros());
+        Ok::<_, x509_cert::der::Error>(u32::from(modulus.len()) * 8 - zeros)
+    })?;
+    reader.finish()?;
+    Ok(bits)
 }
 
 /// Where a key came from: shown in errors, with nothing of the key.
@@ -312,13 +331,17 @@ fn from_setting<T>(
         return from_pem(text);
     };
     let path = Path::new(rest);
-    if path.is_absolute() {
+    let seen = if rest.contains("-----BEGIN ") {
+        "PEM text behind file://"
+    } else if path.is_absolute() {
         return from_file(path);
-    }
+    } else {
+        "a file address whose path is not absolute"
+    };
     Err(Error::Key(Box::new(KeyError {
         setting: None,
         origin: pem::outline(trimmed),
-        seen: "a file address whose path is not absolute".to_owned(),
+        seen: seen.to_owned(),
         wanted: wanted.to_owned(),
         command: None,
     })))

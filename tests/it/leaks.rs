@@ -307,9 +307,7 @@ fn requests(shown: &mut Shown, client: &Client) {
         client
             .chain("https://api.mch.weixin.qq.com/x?token=MARKed")
             .get(),
-        client
-            .chain("v2/pay/MARKed4200001234")
-            .post(json!({ "MARKed": 1 })),
+        client.chain("v2/pay/x").post(json!({ "MARKed": 1 })),
         client.chain("v3/pay/transactions/id/MARKed/{x}").get(),
         path.segment("MARKed").chain("{x}").get(),
         path.segment("MARKed").chain("{").get(),

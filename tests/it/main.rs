@@ -17,6 +17,7 @@ mod misbehaviour;
 mod network;
 mod request;
 mod runtimes;
+mod settings;
 mod support;
 mod vectors;
 mod way;
