@@ -473,11 +473,14 @@ impl fmt::Display for NetworkError {
         let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
         let mut shown = String::new();
         while let Some(error) = cause {
-            // rustls explains an unexpected end at length, and with an address.
             let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
-            let text = match io {
-                Some(io::ErrorKind::UnexpectedEof) => "it was closed at the other end".to_owned(),
-                _ => OneLine(&error.to_string()).to_string(),
+            let text = error.to_string();
+            // rustls explains an unexpected end at length, and with an address.
+            let is_end = io == Some(io::ErrorKind::UnexpectedEof);
+            let text = if is_end || text.contains("TLS close_notify") {
+                "it was closed at the other end".to_owned()
+            } else {
+                OneLine(&text).to_string()
             };
             // Some layers repeat their source's text in their own.
             if !shown.contains(&text) {
@@ -675,11 +678,8 @@ impl fmt::Display for ApiError {
         if self.signature == SignatureState::Invalid {
             f.write_str("; the signature this answer carries does not verify")?;
         }
-        if self.answer.status().is_server_error() {
-            f.write_str(
-                "; its effect is unknown: query before repeating it, and repeat it with the same \
-                 order number",
-            )?;
+        if self.answer.status().is_server_error() && self.endpoint.method != Method::GET {
+            f.write_str("; its effect is unknown: query before repeating it")?;
         }
         write!(f, "{}", RequestId(self.answer.headers()))
     }
