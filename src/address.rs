@@ -27,9 +27,9 @@ impl Base {
     pub(crate) fn parse(text: &str, plain: Option<&str>) -> Result<Self> {
         let text = text.trim();
         let refuse = |what: &str| {
-            // What stands before an `@` or behind a `?` may be a credential.
+            // What stands before an `@` or behind a `?` may be a credential, and so may both at once.
             let shown = text.split(['?', '#']).next().unwrap_or_default();
-            let given = if shown.contains('@') {
+            let given = if text.contains('@') {
                 format!("an address that has {what}")
             } else {
                 format!("{shown:?} has {what}")

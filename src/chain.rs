@@ -217,14 +217,7 @@ impl PathText {
         match &self.mistake {
             None => Ok(()),
             Some(Mistake::Recased(segment)) => Err(Error::request(
-                match looks_like_value(segment) {
-                    true => "a segment that looks like a value has capitals, and the catalogue \
-                             has no variable there"
-                        .to_owned(),
-                    false => format!(
-                        "the segment {segment} has capitals, and the catalogue does not know it"
-                    ),
-                },
+                format!("the segment {segment} has capitals, and the catalogue does not know it"),
                 "a value goes through .segment(value), a known path in the letters of its \
                  documentation",
             )),

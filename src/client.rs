@@ -716,6 +716,9 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let read;
     let pem = match address.map(Path::new) {
         None => pem,
+        Some(path) if !path.is_absolute() => {
+            return refuse("a file address whose path is not absolute".to_owned());
+        }
         Some(path) => match std::fs::read(path) {
             Ok(bytes) => {
                 read = bytes;
@@ -730,7 +733,8 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => refuse(format!("{} bytes without a certificate", pem.len())),
-        Err(error) => refuse(format!("{} bytes of broken PEM: {error}", pem.len())),
+        // The error's own text would hold the line that is broken.
+        Err(_) => refuse(format!("{} bytes of broken PEM", pem.len())),
     }
 }
 

@@ -544,7 +544,8 @@ impl fmt::Display for RedirectError {
         if let Some(location) = self.location() {
             let bare = location.split(['?', '#']).next().unwrap_or_default();
             match bare.parse::<http::Uri>() {
-                Ok(uri) => match uri.host() {
+                // Without a scheme, what is parsed as a host is the end of a path.
+                Ok(uri) => match uri.host().filter(|_| uri.scheme().is_some()) {
                     Some(host) => write!(f, " to the host {host}")?,
                     None => f.write_str(" to a path of the same host")?,
                 },

@@ -340,7 +340,12 @@ impl Request {
     fn endpoint(&self) -> Endpoint {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
-            Target::Absolute(address) => PathText::literal(address.target.path()).masked(),
+            Target::Absolute(address) => {
+                // The catalogue knows a path without what stands before every request's.
+                let path = address.target.path();
+                let path = path.strip_prefix(&self.core.base.prefix).unwrap_or(path);
+                PathText::literal(path).masked()
+            }
             Target::None => Cow::Borrowed("client.url(…)"),
         };
         Endpoint {

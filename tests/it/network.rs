@@ -560,7 +560,7 @@ fn what_is_called_unsent_never_arrived() {
                 match answer.unwrap() {
                     Ok(response) => assert_answers(&response, number),
                     Err(error) => {
-                        assert!(!error.is_timeout(), "{error}");
+                        assert!(!error.is_timeout(), "{way:?}, {number}: {error}");
                         if !error.may_have_been_sent() {
                             unsent.push(number);
                         }
