@@ -225,6 +225,9 @@ fn settings(shown: &mut Shown) {
         recorded("1").base_uri("https://api.mch.weixin.qq.com/?token=MARKed"),
         recorded("1").base_uri("https://api.mch.weixin.qq.com/#MARKed"),
         recorded("1").base_uri("no address?MARKed"),
+        recorded("1").base_uri("https://MARKed?@api.mch.weixin.qq.com/"),
+        recorded("1").root_certificate("file://MARKed"),
+        recorded("1").root_certificate("-----BEGIN MARKed\nMARKed"),
         recorded("1").header("Authorization: MARKed", ""),
         recorded("1").header("X", "MARKed\nx"),
         recorded("1").header("Host", "MARKed"),
@@ -267,6 +270,8 @@ fn settings(shown: &mut Shown) {
     }
 }
 
+/// One value is shown by design: a segment that was refused for its capitals, which is named so
+/// that its writer finds it.
 fn requests(shown: &mut Shown, client: &Client) {
     let path = client.chain("v3/pay/transactions/id");
     let wrong = [
@@ -308,7 +313,7 @@ fn requests(shown: &mut Shown, client: &Client) {
             .chain("https://api.mch.weixin.qq.com/x?token=MARKed")
             .get(),
         client
-            .chain("v2/pay/MARKed4200001234")
+            .chain("v2/pay/orderquery")
             .post(json!({ "MARKed": 1 })),
         client.chain("v3/pay/transactions/id/MARKed/{x}").get(),
         path.segment("MARKed").chain("{x}").get(),
@@ -353,6 +358,7 @@ fn answers(shown: &mut Shown, client: &Client) {
         location("/MARKed?token=MARKed"),
         location("?token=MARKed"),
         location("MARKed MARKed"),
+        location("MARKed"),
         with_type(200, &[("X", "MARKed"), ("Set-Cookie", "MARKed")], body),
         with_type(200, &[("Wechatpay-Signature", "MARKed")], body),
         altered,
@@ -505,6 +511,7 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
         &client.url("https://api.mch.weixin.qq.com/v3/merchant-service/images/MARKed"),
     );
     shown.debug("ResponseFuture", &filled(&client).into_future());
+    shown.debug("Endpoints", &catalogue::endpoints());
     for endpoint in catalogue::endpoints().take(3) {
         shown.debug("Endpoint", &endpoint);
     }
