@@ -473,11 +473,14 @@ impl fmt::Display for NetworkError {
         let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
         let mut shown = String::new();
         while let Some(error) = cause {
-            // rustls explains an unexpected end at length, and with an address.
             let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
-            let text = match io {
-                Some(io::ErrorKind::UnexpectedEof) => "it was closed at the other end".to_owned(),
-                _ => OneLine(&error.to_string()).to_string(),
+            let text = error.to_string();
+            // rustls explains an unexpected end at length, and with an address.
+            let is_end = io == Some(io::ErrorKind::UnexpectedEof);
+            let text = if is_end || text.contains("TLS close_notify") {
+                "it was closed at the other end".to_owned()
+            } else {
+                OneLine(&text).to_string()
             };
             // Some layers repeat their source's text in their own.
             if !shown.contains(&text) {
@@ -676,11 +679,8 @@ impl fmt::Display for ApiError {
         if self.signature == SignatureState::Invalid {
             f.write_str("; the signature this answer carries does not verify")?;
         }
-        if self.answer.status().is_server_error() {
-            f.write_str(
-                "; its effect is unknown: query before repeating it, and repeat it with the same \
-                 order number",
-            )?;
+        if self.answer.status().is_server_error() && self.endpoint.method != Method::GET {
+            f.write_str("; its effect is unknown: query before repeating it")?;
         }
         write!(f, "{}", RequestId(self.answer.headers()))
     }
@@ -717,7 +717,7 @@ pub enum Check {
     Malformed {
         /// The header's name.
         header: &'static str,
-        /// What it holds.
+        /// What it holds; empty where that is no text, or two different ones.
         given: String,
     },
     /// The clocks differ by more than 300 s.
@@ -781,14 +781,22 @@ impl fmt::Display for VerifyError {
                 Outline(&self.answer)
             ),
             Check::Malformed { header, given } => {
-                write!(f, "{header} is {:?}, ", Short(given))?;
-                f.write_str(match *header {
-                    "Wechatpay-Signature-Type" => {
-                        "an algorithm this version does not know; wanted: WECHATPAY2-SHA256-RSA2048"
-                    }
-                    "Wechatpay-Timestamp" => "which is no number of seconds since 1970",
-                    _ => "which is no text",
-                })
+                let given = Short(given);
+                match *header {
+                    "Wechatpay-Signature-Type" => write!(
+                        f,
+                        "{header} is {given:?}, an algorithm this version does not know; wanted: \
+                         WECHATPAY2-SHA256-RSA2048"
+                    ),
+                    "Wechatpay-Timestamp" => write!(
+                        f,
+                        "{header} is {given:?}, which is no number of seconds since 1970"
+                    ),
+                    _ => write!(
+                        f,
+                        "{header} has a value which is no text, or two different ones"
+                    ),
+                }
             }
             Check::Clock { local, remote } => {
                 let side = if local < remote {

@@ -15,7 +15,7 @@ use crate::error::{
     VerifyError,
 };
 use crate::formatter;
-use crate::response::{Response, header_text};
+use crate::response::Response;
 use crate::transport::Failure;
 
 const NONCE: &str = "Wechatpay-Nonce";
@@ -203,20 +203,14 @@ impl Exchange {
     fn verify(&self, answer: &http::Response<Bytes>, now: u64) -> std::result::Result<(), Check> {
         let headers = answer.headers();
         let names = [NONCE, SERIAL, SIGNATURE, TIMESTAMP];
-        let found = names.map(|name| header_text(headers, name).map(str::trim));
+        let [nonce, serial, signature, timestamp] = names.map(|name| only_text(headers, name));
+        let found = [nonce?, serial?, signature?, timestamp?];
         let [Some(nonce), Some(serial), Some(signature), Some(timestamp)] = found else {
-            let unread = names.into_iter().zip(found);
-            let unread = unread.filter(|(_, value)| value.is_none());
-            let missing: Vec<_> = unread.map(|(name, _)| name).collect();
-            return Err(
-                match missing.iter().find(|name| headers.contains_key(**name)) {
-                    Some(header) => Check::Malformed {
-                        header,
-                        given: "\u{fffd}".to_owned(),
-                    },
-                    None => Check::Headers { missing },
-                },
-            );
+            let missing = names.into_iter().zip(found);
+            let missing = missing.filter(|(_, value)| value.is_none());
+            return Err(Check::Headers {
+                missing: missing.map(|(name, _)| name).collect(),
+            });
         };
         let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
         let remote = match timestamp.parse::<u64>() {
@@ -241,7 +235,7 @@ impl Exchange {
                 known: known.into_iter().map(str::to_owned).collect(),
             });
         };
-        match header_text(headers, SIGNATURE_TYPE) {
+        match only_text(headers, SIGNATURE_TYPE)? {
             None | Some(ALGORITHM) => {}
             Some(other) => {
                 return Err(Check::Malformed {
@@ -290,6 +284,25 @@ impl Exchange {
             hint,
             signed: Some(self.signed),
         }))
+    }
+}
+
+/// A header's text; one that is no text, or that comes twice with different values, is malformed.
+fn only_text<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> std::result::Result<Option<&'a str>, Check> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(text) if values.all(|other| other == value) => Ok(Some(text.trim())),
+        _ => Err(Check::Malformed {
+            header: name,
+            // Nothing of it is kept: it may be the signature.
+            given: String::new(),
+        }),
     }
 }
 

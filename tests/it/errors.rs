@@ -258,6 +258,14 @@ fn a_fault_of_the_server_says_that_its_effect_is_unknown_and_a_refusal_does_not(
         assert_eq!(text.contains("its effect is unknown"), unknown, "{text}");
         assert!(error.may_have_been_sent());
     }
+    // Reading has no effect.
+    let (_, accept) = offline()
+        .chain("v3/certificates")
+        .get()
+        .into_parts()
+        .unwrap();
+    let error = accept.accept(answer(502, &[], "")).unwrap_err();
+    assert!(!error.to_string().contains("effect"), "{error}");
 }
 
 #[test]

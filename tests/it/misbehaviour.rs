@@ -413,6 +413,7 @@ fn a_connection_that_is_cut_may_have_brought_the_request() {
                 "{text}"
             );
             assert!(text.contains("query before repeating"), "{text}");
+            assert!(!text.contains("docs.rs"), "{text}");
             assert!(error.signed_message().is_some());
             let Error::Transport(error) = error else {
                 panic!("{text}");
