@@ -153,10 +153,10 @@ fn with_type(status: u16, headers: &[(&str, &str)], body: &str) -> http::Respons
 fn signed(body: &str) -> http::Response<Bytes> {
     let now = formatter::timestamp();
     let key = rsa::PrivateKey::from_pem(PLATFORM_KEY).unwrap();
-    let signature = key.sign(formatter::response(&now, "N0nce", body));
+    let signature = key.sign(formatter::response(&now, "nonce1", body));
     let headers = [
         ("Wechatpay-Timestamp", now.as_str()),
-        ("Wechatpay-Nonce", "N0nce"),
+        ("Wechatpay-Nonce", "nonce1"),
         ("Wechatpay-Serial", PLATFORM_SERIAL.trim()),
         ("Wechatpay-Signature", &signature),
         ("X-Other", "MARKedheader"),
