@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::address::Base;
+use crate::address::{Base, is_tencents};
 use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
@@ -34,6 +34,9 @@ const PUBLISHED_KEYS: [&str; 2] = [
     "f5c747206f10b46d172a53f00430af44f953f0bb04e6ef6792ae08c694899d4b",
     "522c72348bd9c8502dd0878c37c55ba1af48122522ffacf427004ec132909f6f",
 ];
+
+/// What the APIv3 key and the APIv2 key that the sandbox publishes begin with.
+const PUBLISHED_TEXT: &str = "WechatpaySandboxPublic";
 
 /// A merchant's client: settings, keys and connections.
 ///
@@ -71,8 +74,8 @@ pub(crate) struct Core {
     /// Whether `base` was given, so that an endpoint's own host does not count.
     pub(crate) has_own_base: bool,
     pub(crate) plain_http: Option<String>,
-    /// Whether one of the keys is public, so that no real host may be spoken to.
-    pub(crate) is_published: bool,
+    /// The setting whose key is public, so that no real host may be spoken to.
+    pub(crate) published: Option<&'static str>,
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
@@ -368,6 +371,7 @@ impl ClientBuilder {
         let v3 = if parts.is_empty() {
             if let Some((certificate, key)) = merchant_pair {
                 check_pair("merchant.key", key, certificate)?;
+                serial_of("merchant.cert", certificate)?;
             }
             None
         } else {
@@ -380,8 +384,12 @@ impl ClientBuilder {
                 "for APIv3 serial, private_key and cert; for APIv2 secret",
             ));
         }
-        let is_published = v3.as_ref().is_some_and(Apiv3::is_published);
-        check_published(is_published, &base)?;
+        let published = v3
+            .as_ref()
+            .and_then(Apiv3::published)
+            .or_else(|| published_text("apiv3_key", self.apiv3_key.as_deref()))
+            .or_else(|| published_text("secret", self.secret.as_deref()));
+        check_published(published, &base)?;
         let transport = Arc::new(Transport::new(self.roots)?);
         let core = Core {
             mchid,
@@ -390,7 +398,7 @@ impl ClientBuilder {
             base,
             has_own_base,
             plain_http,
-            is_published,
+            published,
             headers: self.headers,
             timeout: self.timeout.unwrap_or(Limit(Some(DEFAULT_TIMEOUT))),
             connect_timeout: self
@@ -518,27 +526,39 @@ impl Apiv3Parts<'_> {
 }
 
 impl Apiv3 {
-    /// Whether one of the keys is among those that the sandbox publishes.
-    fn is_published(&self) -> bool {
-        let published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
-        published(self.key.public_der()) || self.platform.keys().any(|key| published(key.der()))
+    /// The setting that holds one of the keys that the sandbox publishes.
+    fn published(&self) -> Option<&'static str> {
+        let is_published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
+        if is_published(self.key.public_der()) {
+            Some("private_key")
+        } else if self.platform.keys().any(|key| is_published(key.der())) {
+            Some("certs")
+        } else {
+            None
+        }
     }
 }
 
+/// The setting, if its text is one that the sandbox publishes.
+fn published_text(setting: &'static str, text: Option<&String>) -> Option<&'static str> {
+    let is_published = text.is_some_and(|text| text.starts_with(PUBLISHED_TEXT));
+    is_published.then_some(setting)
+}
+
 /// Refuses the sandbox's keys for any host that is not the sandbox's.
-pub(crate) fn check_published(is_published: bool, base: &Base) -> Result<()> {
-    if is_published && !base.is_private {
-        return Err(Error::config(
-            "private_key",
+pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> Result<()> {
+    match published {
+        Some(setting) if !base.is_private => Err(Error::config(
+            setting,
             format!(
                 "a key of the sandbox, which everyone has, for the host {}",
                 base.host()
             ),
             "the merchant's own keys; the sandbox's are for loopback, or for the host named in \
              .allow_plain_http(host)",
-        ));
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_platform(
@@ -579,7 +599,11 @@ fn check_mchid(mchid: Option<String>) -> Result<String> {
     if !(1..=32).contains(&mchid.len()) || !mchid.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::config(
             "mchid",
-            format!("{:?} was given", shown(&given)),
+            // Longer ones are no merchant number but, likely, a key in the wrong place.
+            match mchid.len() {
+                0..=20 => format!("{:?} was given", shown(&given)),
+                length => format!("a text of {length} bytes was given"),
+            },
             WANTED,
         ));
     }
@@ -653,7 +677,7 @@ fn check_plain_http(host: Option<String>) -> Result<Option<String>> {
             "one host's name, without scheme, port or path",
         ));
     }
-    if crate::address::is_wechat_pay(host.trim_end_matches('.')) {
+    if is_tencents(&host) {
         return Err(Error::config(
             "allow_plain_http",
             format!("{host} was given"),
@@ -692,8 +716,11 @@ fn missing(setting: &'static str, wanted: &'static str) -> Error {
     Error::config(setting, "nothing was given", wanted)
 }
 
-/// What was given, short enough for a message.
+/// What was given, short enough for a message; nothing of what may be a key in the wrong place.
 fn shown(given: &str) -> Cow<'_, str> {
+    if given.contains("-----") || given.trim_start().starts_with("MII") {
+        return Cow::Owned(crate::pem::outline(given));
+    }
     match given.char_indices().nth(64) {
         Some((end, _)) => Cow::Owned(format!("{}…", given.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(given),
@@ -709,26 +736,35 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let read;
     let pem = match address.map(Path::new) {
         None => pem,
+        Some(path) if !path.is_absolute() => {
+            return refuse("a file address whose path is not absolute".to_owned());
+        }
         Some(path) => match std::fs::read(path) {
             Ok(bytes) => {
                 read = bytes;
                 read.as_slice()
             }
             Err(error) => {
-                return refuse(format!("file://{} can't be read: {error}", path.display()));
+                return refuse(format!("{} can't be read: {error}", crate::pem::file(path)));
             }
         },
     };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    // As in keys, a line break may have become the two characters `\n`.
+    let text = String::from_utf8_lossy(pem);
+    let text = text.replace("\\r", "").replace("\\n", "\n");
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => refuse(format!("{} bytes without a certificate", pem.len())),
-        Err(error) => refuse(format!("{} bytes of broken PEM: {error}", pem.len())),
+        // The error's own text would hold the line that is broken.
+        Err(_) => refuse(format!("{} bytes of broken PEM", pem.len())),
     }
 }
 
 /// PHP's array of settings; Guzzle's client options follow the rule of request options.
 fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
+    const KNOWN: &str = "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, \
+         headers, timeout, connect_timeout";
     let mut builder = Client::builder();
     for (name, value) in settings {
         builder = match (name.as_str(), value) {
@@ -739,9 +775,9 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 serial => builder.serial(serial),
             },
             ("privateKey", Value::String(placeholder)) if placeholder == "any" => builder,
-            ("privateKey", value) => match with_passphrase("privateKey", &value)? {
-                (key, Some(passphrase)) => builder.private_key((key, passphrase)),
-                (key, None) => builder.private_key(key),
+            ("privateKey", value) => match with_passphrase("privateKey", value)? {
+                (key, Some(passphrase)) => builder.private_key((key.as_str(), passphrase.as_str())),
+                (key, None) => builder.private_key(key.as_str()),
             },
             ("certs", Value::Object(certs)) => {
                 for (serial, key) in certs {
@@ -752,9 +788,15 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 }
                 builder
             }
-            ("apiv3Key", value) => builder.apiv3_key(text("apiv3Key", &value)?),
-            ("secret", value) => builder.secret(text("secret", &value)?),
-            ("merchant", Value::Object(merchant)) => merchant_pair(builder, &merchant)?,
+            ("apiv3Key", value) => {
+                builder.apiv3_key = Some(secret("apiv3Key", value)?);
+                builder
+            }
+            ("secret", value) => {
+                builder.secret = Some(secret("secret", value)?);
+                builder
+            }
+            ("merchant", Value::Object(merchant)) => merchant_pair(builder, merchant)?,
             ("base_uri", value) => builder.base_uri(text("base_uri", &value)?),
             ("headers", value) => {
                 let headers = options::headers(&value);
@@ -778,6 +820,19 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                     "an object: certs of serial and key, merchant of cert and key",
                 ));
             }
+            ("debug", Value::Bool(true))
+            | ("json" | "query" | "body" | "xml" | "security" | "nonceless", _) => {
+                return Err(Error::config(
+                    name,
+                    "an option of a request was given",
+                    "it in the options of .request(method, options)",
+                ));
+            }
+            (other, _) if !options::is_guzzle(other) => {
+                let name = shown(other).into_owned();
+                let given = format!("{name:?} is no setting");
+                return Err(Error::config(name, given, KNOWN));
+            }
             (other, value) => {
                 options::refuse_guzzle(other, &value)
                     .map_err(|(given, wanted)| Error::config(other.to_owned(), given, wanted))?;
@@ -788,44 +843,62 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
     Ok(builder)
 }
 
-fn merchant_pair(builder: ClientBuilder, merchant: &Map<String, Value>) -> Result<ClientBuilder> {
-    let part = |name: &str, setting: &'static str| {
-        let value = merchant.get(name).unwrap_or(&Value::Null);
-        with_passphrase(setting, value)
+fn merchant_pair(
+    builder: ClientBuilder,
+    mut merchant: Map<String, Value>,
+) -> Result<ClientBuilder> {
+    let mut part = |name: &str, setting: &'static str| {
+        with_passphrase(setting, merchant.remove(name).unwrap_or_default())
     };
     // A certificate needs no passphrase; cURL takes one for files that hold the key too.
     let (certificate, _) = part("cert", "merchant.cert")?;
+    let certificate = certificate.as_str();
     Ok(match part("key", "merchant.key")? {
-        (key, Some(passphrase)) => builder.merchant(certificate, (key, passphrase)),
-        (key, None) => builder.merchant(certificate, key),
+        (key, Some(passphrase)) => {
+            builder.merchant(certificate, (key.as_str(), passphrase.as_str()))
+        }
+        (key, None) => builder.merchant(certificate, key.as_str()),
     })
 }
 
+type Secret = Zeroizing<String>;
+
 /// A key, or PHP's list of a key and its passphrase.
-fn with_passphrase<'a>(
-    setting: &'static str,
-    value: &'a Value,
-) -> Result<(&'a str, Option<&'a str>)> {
-    let list = value.as_array().map(Vec::as_slice);
-    match (value, list) {
-        (Value::String(key), _) => Ok((key, None)),
-        (_, Some([Value::String(key), Value::String(passphrase)])) => Ok((key, Some(passphrase))),
-        _ => Err(Error::config(
+fn with_passphrase(setting: &'static str, value: Value) -> Result<(Secret, Option<Secret>)> {
+    let refuse = |kind: &str| {
+        Err(Error::config(
             setting,
-            format!("{} was given", options::kind(value)),
+            format!("{kind} was given"),
             "PEM text or file:///absolute/path, or a list of that and its passphrase",
-        )),
+        ))
+    };
+    match value {
+        Value::String(key) => Ok((Zeroizing::new(key), None)),
+        Value::Array(list) => match <[Value; 2]>::try_from(list) {
+            Ok([Value::String(key), Value::String(passphrase)]) => {
+                Ok((Zeroizing::new(key), Some(Zeroizing::new(passphrase))))
+            }
+            _ => refuse("another list than that of a key and its passphrase"),
+        },
+        other => refuse(options::kind(&other)),
+    }
+}
+
+/// A text that is wiped when it is dropped.
+fn secret(setting: &'static str, value: Value) -> Result<Secret> {
+    match value {
+        Value::String(text) => Ok(Zeroizing::new(text)),
+        other => Err(not_text(setting, &other)),
     }
 }
 
 fn text<'a>(setting: &'static str, value: &'a Value) -> Result<&'a str> {
-    value.as_str().ok_or_else(|| {
-        Error::config(
-            setting,
-            format!("{} was given", options::kind(value)),
-            "a text",
-        )
-    })
+    value.as_str().ok_or_else(|| not_text(setting, value))
+}
+
+fn not_text(setting: &'static str, value: &Value) -> Error {
+    let given = format!("{} was given", options::kind(value));
+    Error::config(setting, given, "a text")
 }
 
 fn seconds(setting: &'static str, value: &Value) -> Result<Limit> {
@@ -851,9 +924,10 @@ fn from_environment(get: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<
         let Some(value) = get(variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let Some(value) = value.to_str() else {
+        let Ok(value) = value.into_string().map(Zeroizing::new) else {
             return Err(Error::config(variable, "bytes that are no UTF-8", "a text"));
         };
+        let value = value.as_str();
         builder = match setting {
             "mchid" => builder.mchid(value),
             "serial" => builder.serial(value),

@@ -6,6 +6,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
+use crate::error::Short;
+
 /// What is wrong and what is wanted, until the caller knows which kind of error it is.
 pub(crate) type Problem = (String, String);
 
@@ -28,7 +30,11 @@ impl Limit {
             .map(Self::from)
             .ok_or_else(|| {
                 let wanted = "seconds as a number, such as 30 or 2.5; 0 is no limit";
-                (format!("{value} was given"), wanted.to_owned())
+                let given = match value {
+                    Value::Number(number) => number.to_string(),
+                    other => kind(other).to_owned(),
+                };
+                (format!("{given} was given"), wanted.to_owned())
             })
     }
 }
@@ -50,7 +56,7 @@ pub(crate) fn headers(value: &Value) -> Result<HeaderMap, Problem> {
             let (name, value) = match value {
                 Value::String(text) => header(name, text)?,
                 Value::Number(number) => header(name, &number.to_string())?,
-                other => return refuse(format!("{name} has {}", kind(other))),
+                other => return refuse(format!("{} has {}", Short(name.as_str()), kind(other))),
             };
             headers.append(name, value);
         }
@@ -61,8 +67,13 @@ pub(crate) fn headers(value: &Value) -> Result<HeaderMap, Problem> {
 /// One header, if it may be set: those of the connection and of the message's frame may not.
 pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
     let Ok(name) = HeaderName::try_from(name.trim()) else {
+        // A whole line, `Name: value`, may have been given for the name.
+        let shown = match name.split_once(':') {
+            Some((name, _)) => format!("{:?}:…", Short(name)),
+            None => format!("{:?}", Short(name)),
+        };
         return Err((
-            format!("{name:?} is no name of a header"),
+            format!("{shown} is no name of a header"),
             "letters, digits and hyphens".to_owned(),
         ));
     };

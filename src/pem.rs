@@ -132,10 +132,7 @@ pub(crate) fn from_der(der: &[u8]) -> std::result::Result<Block, String> {
             proc_type: false,
             der: Zeroizing::new(der.to_vec()),
         }),
-        None => Err(format!(
-            "{} bytes of binary that are no key, certificate or PKCS#12 file in DER",
-            der.len()
-        )),
+        None => Err("no key, certificate or PKCS#12 file in DER".to_owned()),
     }
 }
 
@@ -249,6 +246,15 @@ fn is_path(text: &str) -> bool {
         && !text.contains(['\n', '\r'])
         && !may_be_key
         && (key_file || text.contains(['/', '\\']))
+}
+
+/// How a file is shown in an error; what is too long for one is likely a key in its place.
+pub(crate) fn file(path: &std::path::Path) -> String {
+    let address = format!("file://{}", path.display());
+    match is_path(&address) {
+        true => address,
+        false => outline(&address),
+    }
 }
 
 /// How a text is shown in an error: a path as it is, anything else by its form and length.

@@ -340,7 +340,12 @@ impl Request {
     fn endpoint(&self) -> Endpoint {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
-            Target::Absolute(address) => PathText::literal(address.target.path()).masked(),
+            Target::Absolute(address) => {
+                // The catalogue knows a path without what stands before every request's.
+                let path = address.target.path();
+                let path = path.strip_prefix(&self.core.base.prefix).unwrap_or(path);
+                PathText::literal(path).masked()
+            }
             Target::None => Cow::Borrowed("client.url(…)"),
         };
         Endpoint {
@@ -427,7 +432,7 @@ impl Request {
         let path = match std::mem::replace(&mut self.target, Target::None) {
             Target::None => return Err(Error::request("the address", "one that can be sent")),
             Target::Absolute(address) => {
-                if core.is_published {
+                if core.published.is_some() {
                     let is_base = address.authority == core.base.authority;
                     if !is_base {
                         return Err(Error::request(
@@ -446,7 +451,7 @@ impl Request {
         let of_endpoint = of_endpoint.flatten().map(Base::of_host).transpose()?;
         let base = self.base.as_ref().or(of_endpoint.as_ref());
         let base = base.unwrap_or(&core.base);
-        check_published(core.is_published, base)?;
+        check_published(core.published, base)?;
         let expanded = template::expand(&path.text, path.query.as_deref(), &self.variables)?;
         if expanded.path.is_empty() {
             return Err(Error::request(

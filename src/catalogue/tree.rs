@@ -146,11 +146,17 @@ pub fn endpoints() -> Endpoints {
 }
 
 /// The iterator of [`endpoints`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "an iterator does nothing unless it is used"]
 pub struct Endpoints {
     places: Vec<Place>,
     current: Option<(Place, std::slice::Iter<'static, Verb>)>,
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Endpoints")
+    }
 }
 
 impl Iterator for Endpoints {

@@ -643,9 +643,10 @@ impl Origin<'_> {
             Self::Text(text) => (pem::outline(text), None),
             Self::Bytes(length) => (format!("{length} bytes of binary"), None),
             Self::File(path) => {
-                let path = path.display().to_string();
-                let command = command(&path, seen);
-                (format!("file://{path}"), Some(command))
+                let origin = pem::file(path);
+                let shown = origin.strip_prefix("file://");
+                let command = shown.map(|path| command(path, seen));
+                (origin, command)
             }
         };
         Error::Key(Box::new(KeyError {
@@ -677,7 +678,7 @@ fn read(path: &Path, labels: &[&str], wanted: &str) -> Result<(Block, Origin<'st
         Err(error) => {
             return Err(Error::Key(Box::new(KeyError {
                 setting: None,
-                origin: format!("file://{}", path.display()),
+                origin: pem::file(path),
                 seen: format!("the file can't be read: {error}"),
                 wanted: wanted.to_owned(),
                 command: None,
@@ -724,13 +725,17 @@ fn file<'a>(text: &'a str, wanted: &str) -> Result<Option<&'a Path>> {
         return Ok(None);
     };
     let path = Path::new(rest);
-    if path.is_absolute() {
+    let seen = if rest.contains("-----BEGIN ") {
+        "PEM text behind file://"
+    } else if path.is_absolute() {
         return Ok(Some(path));
-    }
+    } else {
+        "a file address whose path is not absolute"
+    };
     Err(Error::Key(Box::new(KeyError {
         setting: None,
         origin: pem::outline(trimmed),
-        seen: "a file address whose path is not absolute".to_owned(),
+        seen: seen.to_owned(),
         wanted: wanted.to_owned(),
         command: None,
     })))

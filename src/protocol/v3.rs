@@ -15,7 +15,7 @@ use crate::error::{
     VerifyError,
 };
 use crate::formatter;
-use crate::response::{Response, header_text};
+use crate::response::Response;
 use crate::transport::Failure;
 
 const NONCE: &str = "Wechatpay-Nonce";
@@ -203,14 +203,13 @@ impl Exchange {
     fn verify(&self, answer: &http::Response<Bytes>, now: u64) -> std::result::Result<(), Check> {
         let headers = answer.headers();
         let names = [NONCE, SERIAL, SIGNATURE, TIMESTAMP];
-        let found = names.map(|name| header_text(headers, name).map(str::trim));
+        let [nonce, serial, signature, timestamp] = names.map(|name| only_text(headers, name));
+        let found = [nonce?, serial?, signature?, timestamp?];
         let [Some(nonce), Some(serial), Some(signature), Some(timestamp)] = found else {
             let missing = names.into_iter().zip(found);
+            let missing = missing.filter(|(_, value)| value.is_none());
             return Err(Check::Headers {
-                missing: missing
-                    .filter(|(_, value)| value.is_none())
-                    .map(|(name, _)| name)
-                    .collect(),
+                missing: missing.map(|(name, _)| name).collect(),
             });
         };
         let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
@@ -236,7 +235,7 @@ impl Exchange {
                 known: known.into_iter().map(str::to_owned).collect(),
             });
         };
-        match header_text(headers, SIGNATURE_TYPE) {
+        match only_text(headers, SIGNATURE_TYPE)? {
             None | Some(ALGORITHM) => {}
             Some(other) => {
                 return Err(Check::Malformed {
@@ -267,8 +266,10 @@ impl Exchange {
             .ok()
             .filter(Value::is_object)
             .unwrap_or_default();
-        let is_sign_error = answer.status() == StatusCode::UNAUTHORIZED
-            || body.get("code").and_then(Value::as_str) == Some("SIGN_ERROR");
+        let code = body.get("code").and_then(Value::as_str);
+        // A proxy that asks for a password says 401, too, but has no code.
+        let is_sign_error = code == Some("SIGN_ERROR")
+            || (answer.status() == StatusCode::UNAUTHORIZED && code.is_some());
         let hint = if is_sign_error {
             let serial = self.core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
             Some(explain(&self.signed, serial.unwrap_or_default(), &body))
@@ -283,6 +284,25 @@ impl Exchange {
             hint,
             signed: Some(self.signed),
         }))
+    }
+}
+
+/// A header's text; one that is no text, or that comes twice with different values, is malformed.
+fn only_text<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> std::result::Result<Option<&'a str>, Check> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(text) if values.all(|other| other == value) => Ok(Some(text.trim())),
+        _ => Err(Check::Malformed {
+            header: name,
+            // Nothing of it is kept: it may be the signature.
+            given: String::new(),
+        }),
     }
 }
 

@@ -12,10 +12,13 @@ mod catalogue_chains;
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
 mod crypto;
+mod errors;
+mod leaks;
 mod misbehaviour;
 mod network;
 mod request;
 mod runtimes;
+mod settings;
 mod support;
 mod vectors;
 mod way;

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use serde_json::{Value, json};
-use wechatpay_chain::{Check, Client, Error, Phase, Request, Response, Result, SignatureState};
+use wechatpay_chain::{
+    Check, Client, Error, Phase, Request, Response, Result, SignatureState, formatter,
+};
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
 use crate::support::recorded;
@@ -35,7 +37,11 @@ fn all_ways(
     request: impl Fn(&Client) -> Request,
 ) -> Vec<Result<Response>> {
     let mut answers = Vec::new();
-    for builder in [Sandbox::builder(), Sandbox::builder().http1_only()] {
+    for builder in [
+        Sandbox::builder(),
+        Sandbox::builder().http1_only(),
+        Sandbox::builder().plain(),
+    ] {
         let sandbox = builder.start_blocking().unwrap();
         let client = sandbox.client();
         let started = Instant::now();
@@ -49,6 +55,26 @@ fn all_ways(
         assert!(started.elapsed() < PATIENCE);
     }
     answers
+}
+
+fn seconds() -> i64 {
+    formatter::timestamp().parse().unwrap()
+}
+
+/// Misbehaves and sends until the second did not end meanwhile, so that both clocks read the same.
+fn within_a_second(
+    sandbox: &Sandbox,
+    misbehaviour: &Misbehaviour,
+    request: impl Fn() -> Result<Response>,
+) -> (i64, Result<Response>) {
+    loop {
+        sandbox.misbehave(misbehaviour.clone());
+        let now = seconds();
+        let answer = request();
+        if now == seconds() {
+            return (now, answer);
+        }
+    }
 }
 
 fn errors(misbehaviour: &Misbehaviour) -> Vec<Error> {
@@ -65,6 +91,8 @@ fn checks(misbehaviour: &Misbehaviour) -> Vec<(Check, String)> {
         let text = error.to_string();
         assert!(text.starts_with(ENDPOINT), "{text}");
         assert!(text.contains("query before repeating"), "{text}");
+        let id = error.request_id().unwrap();
+        assert!(text.ends_with(&format!("(Request-ID {id})")), "{text}");
         assert!(error.may_have_been_sent());
         assert!(!error.is_retryable() && !error.is_timeout() && !error.is_connect());
         assert!(error.api().is_none());
@@ -132,7 +160,7 @@ fn an_unknown_serial_is_shown_beside_the_known_ones() {
     let id = "PUB_KEY_ID_0119000001092024101100397200000006";
     for (check, text) in checks(&Misbehaviour::UnknownSerial(id.to_owned())) {
         assert!(matches!(check, Check::Serial { .. }));
-        assert!(text.contains("being moved to the public key"), "{text}");
+        assert!(text.contains("compare the ID of the public key"), "{text}");
         assert!(text.contains(".cert(\"PUB_KEY_ID_"), "{text}");
     }
 }
@@ -190,7 +218,7 @@ fn a_time_stamp_that_is_no_number_is_named() {
 
 #[test]
 fn clocks_that_are_too_far_apart_say_both_times_the_difference_and_the_side() {
-    // The clocks tick on between the two readings, so the exact limit is a unit test's.
+    // The clocks tick on between the two readings; the exact limit comes below.
     for (offset, side) in [(302, "behind"), (-302, "ahead")] {
         for (check, text) in checks(&Misbehaviour::ClockOffset(offset)) {
             let Check::Clock { local, remote, .. } = check else {
@@ -212,6 +240,32 @@ fn clocks_that_are_too_far_apart_say_both_times_the_difference_and_the_side() {
     for offset in [298, -298] {
         for answer in all_ways(&Misbehaviour::ClockOffset(offset), send) {
             assert!(answer.unwrap().verified());
+        }
+    }
+}
+
+#[test]
+fn an_offset_of_300_seconds_passes_and_one_of_301_does_not() {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let client = sandbox.client();
+    let ways: [&dyn Fn() -> Result<Response>; 2] = [&|| send(&client).wait(), &|| {
+        block_on(send(&client).into_future())
+    }];
+    for way in ways {
+        for offset in [-301, -300, -299, 299, 300, 301] {
+            let (now, answer) = within_a_second(&sandbox, &Misbehaviour::ClockOffset(offset), way);
+            match answer {
+                Ok(response) => assert!(offset.abs() <= 300 && response.verified(), "{offset}"),
+                Err(Error::Verify(error)) => {
+                    let Check::Clock { local, remote, .. } = error.check() else {
+                        panic!("{error}");
+                    };
+                    let clocks = (local.cast_signed(), remote.cast_signed());
+                    assert_eq!(clocks, (now, now + offset));
+                    assert_eq!(offset.abs(), 301, "{error}");
+                }
+                Err(error) => panic!("{error}"),
+            }
         }
     }
 }
@@ -244,6 +298,7 @@ fn what_may_be_repeated_is_told() {
         (429, "", true),
         (500, "SYSTEM_ERROR", true),
         (503, "FREQUENCY_LIMITED", true),
+        (400, "SYSTEM_ERROR", false),
         (500, "BANK_ERROR", false),
         (502, "", false),
         (403, "NO_AUTH", false),
@@ -271,7 +326,8 @@ fn a_page_of_html_is_an_error_in_any_status() {
             assert_eq!(api.status(), status);
             assert_eq!((api.code(), api.message(), api.detail()), ("", "", None));
             assert_eq!(api.signature(), SignatureState::Absent);
-            assert!(text.contains(&format!("{status}: no JSON but")), "{text}");
+            let says = format!("{status}: no code and no message, but");
+            assert!(text.contains(&says) && text.contains("proxy"), "{text}");
             assert!(text.contains("text/html"), "{text}");
         }
     }
@@ -357,6 +413,7 @@ fn a_connection_that_is_cut_may_have_brought_the_request() {
                 "{text}"
             );
             assert!(text.contains("query before repeating"), "{text}");
+            assert!(!text.contains("docs.rs"), "{text}");
             assert!(error.signed_message().is_some());
             let Error::Transport(error) = error else {
                 panic!("{text}");
@@ -428,6 +485,33 @@ fn tls_that_is_never_answered_ends_by_the_limit_of_connecting_and_was_not_sent()
         };
         assert_eq!(error.phase(), Phase::Handshake);
     }
+}
+
+#[test]
+fn a_handshake_that_the_sandbox_never_answers_ends_by_the_whole_limit_too() {
+    let limit = Duration::from_millis(300);
+    let sandbox = Sandbox::start_blocking().unwrap();
+    sandbox.misbehave_always(Misbehaviour::TlsNeverAnswers);
+    let client = sandbox.client();
+    let started = Instant::now();
+    for error in [
+        send(&client).timeout(limit).wait().unwrap_err(),
+        block_on(send(&client).timeout(limit).into_future()).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert!(error.is_timeout() && error.is_connect() && error.is_retryable());
+        assert!(text.ends_with("; the request was not sent"), "{text}");
+        assert!(error.signed_message().is_some() && error.api().is_none());
+        let Error::Timeout(network) = &error else {
+            panic!("{text}");
+        };
+        assert_eq!(network.phase(), Phase::Handshake);
+        assert_eq!(network.limit(), Some(limit));
+        assert_eq!(network.host(), sandbox.address().to_string());
+        assert!(error.into_response().is_none());
+    }
+    assert!(started.elapsed() < PATIENCE);
+    assert!(sandbox.received().is_empty());
 }
 
 #[test]
@@ -574,7 +658,7 @@ fn sign_error(information: impl Fn(&str) -> Value) -> Error {
         let (_, rest) = header.split_once(&format!("{name}=\"")).unwrap();
         rest.split('"').next().unwrap()
     };
-    let message = wechatpay_chain::formatter::request(
+    let message = formatter::request(
         "POST",
         request.uri().path(),
         part("timestamp"),

@@ -553,14 +553,15 @@ fn what_is_called_unsent_never_arrived() {
             }
             let requests = (0..16).map(|number| {
                 let number = format!("{round}-{number}");
-                let request = coupon(&client, &number).timeout(2 * SLACK);
+                // hyper can lose a request that it is handed in the very moment in which its
+                // connection ends; the limit ends it then, as one that may have been sent.
+                let request = coupon(&client, &number).timeout(SLACK);
                 async move { (number, tokio::spawn(async move { request.await }).await) }
             });
             for (number, answer) in runtime.block_on(join_all(requests)) {
                 match answer.unwrap() {
                     Ok(response) => assert_answers(&response, number),
                     Err(error) => {
-                        assert!(!error.is_timeout(), "{error}");
                         if !error.may_have_been_sent() {
                             unsent.push(number);
                         }
