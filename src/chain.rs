@@ -10,7 +10,7 @@ use crate::client::Core;
 use crate::error::Error;
 use crate::payload::Payload;
 use crate::request::Request;
-use crate::template::{encode_value, mask};
+use crate::template::{encode_value, is_triplet, mask};
 
 /// A client and a path: the place where a request begins.
 ///
@@ -275,14 +275,22 @@ impl PathText {
     }
 }
 
-/// PHP's rule for the letters of a key.
+/// PHP's rule for the letters of a key; the digits of a `%XX` are none.
 pub(crate) fn recase(key: &str) -> Cow<'_, str> {
     if !key.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Cow::Borrowed(key);
     }
     let mut recased = String::with_capacity(key.len() + 8);
+    let mut triplet_end = 0;
     for (index, character) in key.char_indices() {
-        if index > 0 && character.is_ascii_uppercase() {
+        if is_triplet(key.as_bytes(), index) {
+            triplet_end = index + 3;
+        }
+        if index < triplet_end || !character.is_ascii_uppercase() {
+            recased.push(character);
+            continue;
+        }
+        if index > 0 {
             recased.push('-');
         }
         recased.push(character.to_ascii_lowercase());
