@@ -427,6 +427,15 @@ impl Request {
         let path = match std::mem::replace(&mut self.target, Target::None) {
             Target::None => return Err(Error::request("the address", "one that can be sent")),
             Target::Absolute(address) => {
+                if !self.variables.is_empty()
+                    || !self.query.as_str().is_empty()
+                    || self.base.is_some()
+                {
+                    return Err(Error::request(
+                        "url: the address goes as it stands, without .query(), .var() or .base_uri()",
+                        "the whole address in client.url(address)",
+                    ));
+                }
                 if core.is_published {
                     let is_base = address.authority == core.base.authority;
                     if !is_base {
