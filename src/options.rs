@@ -27,8 +27,12 @@ impl Limit {
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .map(Self::from)
             .ok_or_else(|| {
+                let given = match value {
+                    Value::Number(number) => number.to_string(),
+                    other => kind(other).to_owned(),
+                };
                 let wanted = "seconds as a number, such as 30 or 2.5; 0 is no limit";
-                (format!("{value} was given"), wanted.to_owned())
+                (format!("{given} was given"), wanted.to_owned())
             })
     }
 }

@@ -246,6 +246,7 @@ impl Request {
 
     /// Takes one option; a value that comes back belongs to a variable.
     fn option(&mut self, name: &str, value: Value) -> Result<Option<Value>, options::Problem> {
+        let named = |(given, wanted)| (format!("the option {name}: {given}"), wanted);
         match (name, value) {
             ("json", Value::String(_)) => {
                 return Err((
@@ -265,13 +266,15 @@ impl Request {
                 }
             }
             ("headers", value) => {
-                for (name, value) in &options::headers(&value)? {
+                for (name, value) in &options::headers(&value).map_err(named)? {
                     self.headers.append(name, value.clone());
                 }
             }
-            ("timeout", value) => self.timeout = Some(Limit::from_seconds(&value)?),
+            ("timeout", value) => {
+                self.timeout = Some(Limit::from_seconds(&value).map_err(named)?);
+            }
             ("connect_timeout", value) => {
-                self.connect_timeout = Some(Limit::from_seconds(&value)?);
+                self.connect_timeout = Some(Limit::from_seconds(&value).map_err(named)?);
             }
             ("base_uri", Value::String(text)) => {
                 match Base::parse(&text, self.core.plain_http.as_deref()) {
