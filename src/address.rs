@@ -6,6 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
+use crate::pem;
 
 const BASE_WANTED: &str = "an absolute https address such as https://api.mch.weixin.qq.com/, \
      without query, fragment or credentials";
@@ -29,10 +30,10 @@ impl Base {
         let refuse = |what: &str| {
             // What stands before an `@` or behind a `?` may be a credential.
             let shown = text.split(['?', '#']).next().unwrap_or_default();
-            let given = if shown.contains('@') {
+            let given = if text.contains('@') {
                 format!("an address that has {what}")
             } else {
-                format!("{shown:?} has {what}")
+                format!("{} has {what}", pem::shown(shown))
             };
             Error::config("base_uri", given, BASE_WANTED)
         };

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::ops::Index;
@@ -18,6 +17,7 @@ use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::options::{self, Limit};
+use crate::pem::shown;
 use crate::platform::{PlatformKeys, same_serial};
 use crate::request::Request;
 use crate::rsa::{PrivateKey, PublicKey};
@@ -260,7 +260,7 @@ impl ClientBuilder {
         K::Error: Into<Error>,
     {
         let serial = serial.into();
-        if let Some(key) = self.read(&format!("certs[{:?}]", shown(&serial)), key) {
+        if let Some(key) = self.read(&format!("certs[{}]", shown(&serial)), key) {
             self.platform.push((Some(serial), key));
         }
         self
@@ -575,7 +575,7 @@ fn check_mchid(mchid: Option<String>) -> Result<String> {
     if !(1..=32).contains(&mchid.len()) || !mchid.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::config(
             "mchid",
-            format!("{:?} was given", shown(&given)),
+            format!("{} was given", shown(&given)),
             WANTED,
         ));
     }
@@ -595,7 +595,7 @@ fn check_serial(setting: &'static str, given: &str) -> Result<String> {
     if !(1..=128).contains(&serial.len()) || !serial.bytes().all(is_text) {
         return Err(Error::config(
             setting,
-            format!("{:?} was given as a serial", shown(given)),
+            format!("{} was given as a serial", shown(given)),
             "a serial number in hex as `openssl x509 -noout -serial` prints it, without colons, \
              or a PUB_KEY_ID_…",
         ));
@@ -645,7 +645,7 @@ fn check_plain_http(host: Option<String>) -> Result<Option<String>> {
     if host.is_empty() || host.contains(['/', ':', '@']) {
         return Err(Error::config(
             "allow_plain_http",
-            format!("{:?} was given", shown(&host)),
+            format!("{} was given", shown(&host)),
             "one host's name, without scheme, port or path",
         ));
     }
@@ -686,14 +686,6 @@ fn serial_of<'a>(setting: &'static str, certificate: &'a PublicKey) -> Result<&'
 
 fn missing(setting: &'static str, wanted: &'static str) -> Error {
     Error::config(setting, "nothing was given", wanted)
-}
-
-/// What was given, short enough for a message.
-fn shown(given: &str) -> Cow<'_, str> {
-    match given.char_indices().nth(64) {
-        Some((end, _)) => Cow::Owned(format!("{}…", given.get(..end).unwrap_or_default())),
-        None => Cow::Borrowed(given),
-    }
 }
 
 fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {

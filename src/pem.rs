@@ -73,7 +73,13 @@ pub(crate) fn read(text: &str) -> std::result::Result<Block, String> {
     let Some((_, rest)) = text.split_once(BEGIN) else {
         return Err(seen(text));
     };
-    let Some((label, rest)) = rest.split_once(DASHES) else {
+    // Where the dashes behind it are lost, the next ones stand behind the key itself.
+    let is_label = |label: &str| {
+        let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ';
+        label.len() <= 40 && label.bytes().all(allowed)
+    };
+    let label = rest.split_once(DASHES).filter(|(label, _)| is_label(label));
+    let Some((label, rest)) = label else {
         return Err("a BEGIN line without its closing dashes".to_owned());
     };
     let end = format!("-----END {label}-----");
@@ -131,16 +137,19 @@ fn seen(text: &str) -> String {
         };
         return format!("it looks like a path{missing}; a path is given as file:///absolute/path");
     }
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\\".contains(&byte);
-    if trimmed.len() > 200
-        && trimmed
-            .bytes()
-            .all(|byte| base64(byte) || byte.is_ascii_whitespace())
-    {
+    if is_bare(trimmed) {
         return "the bare base64 of a key, without its BEGIN and END lines; put them around it"
             .to_owned();
     }
     "no PEM: there is no BEGIN line in it".to_owned()
+}
+
+/// Whether a text is base64 without armour: long, or short and of a DER sequence, as the key of an
+/// elliptic curve is.
+fn is_bare(text: &str) -> bool {
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\\".contains(&byte);
+    let is_base64 = |byte: u8| base64(byte) || byte.is_ascii_whitespace();
+    (text.len() > 200 || (text.len() > 40 && text.starts_with('M'))) && text.bytes().all(is_base64)
 }
 
 fn is_path(text: &str) -> bool {
@@ -150,8 +159,18 @@ fn is_path(text: &str) -> bool {
     text.len() < 200
         && !text.contains(['\n', '\r'])
         && !text.starts_with("MII")
+        && !is_bare(text)
         && !text.starts_with(DASHES)
         && (key_file || text.contains(['/', '\\']))
+}
+
+/// A setting that is no key, as an error shows it: quoted if it is short, since a long one may be a
+/// key that was given in the wrong place.
+pub(crate) fn shown(text: &str) -> String {
+    if text.len() > 64 {
+        return outline(text);
+    }
+    format!("{text:?}")
 }
 
 /// How a text is shown in an error: a path as it is, anything else by its form and length.
