@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use x509_cert::der::Decode;
+use x509_cert::der::asn1::UintRef;
+use x509_cert::der::{Decode, Reader as _, SliceReader};
 use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -211,10 +212,27 @@ fn rsa_of_spki(spki: &[u8]) -> std::result::Result<Arc<[u8]>, &'static str> {
     if info.algorithm.oid != RSA_ENCRYPTION {
         return Err("a public key of another algorithm than RSA");
     }
-    match info.subject_public_key.as_bytes() {
-        Some(key) => Ok(key.into()),
-        None => Err("an RSA public key whose DER is broken"),
+    const BROKEN: &str = "an RSA public key whose DER is broken";
+    let key = info.subject_public_key.as_bytes().ok_or(BROKEN)?;
+    match modulus_bits(key).map_err(|_| BROKEN)? {
+        ..2048 => Err("an RSA public key of fewer than 2048 bits"),
+        2048..=8192 => Ok(key.into()),
+        _ => Err("an RSA public key of more than 8192 bits"),
     }
+}
+
+/// The size of a PKCS#1 public key.
+fn modulus_bits(key: &[u8]) -> x509_cert::der::Result<usize> {
+    let mut reader = SliceReader::new(key)?;
+    let bits = reader.sequence(|inner| {
+        let modulus = UintRef::decode(inner)?;
+        UintRef::decode(inner)?;
+        let bytes = modulus.as_bytes();
+        let zeros = bytes.first().map_or(0, |byte| byte.leading_zeros());
+        x509_cert::der::Result::Ok(bytes.len() * 8 - zeros as usize)
+    })?;
+    reader.finish()?;
+    Ok(bits)
 }
 
 /// Where a key came from: shown in errors, with nothing of the key.
