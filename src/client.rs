@@ -74,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
+    /// Whether each request is a log event, as PHP's option `debug` asks for.
+    pub(crate) debug: bool,
     pub(crate) transport: Arc<Transport>,
     _secrets: Vec<Zeroizing<String>>,
 }
@@ -96,7 +98,7 @@ impl Client {
     ///
     /// `mchid`, `serial`, `privateKey`, `certs` (an object of serial and key), `apiv3Key`,
     /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `timeout` and
-    /// `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders of
+    /// `connect_timeout` (seconds, fractions allowed, 0 for no limit), `debug`. The placeholders of
     /// APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
     /// "not configured".
     ///
@@ -198,6 +200,7 @@ pub struct ClientBuilder {
     headers: HeaderMap,
     timeout: Option<Limit>,
     connect_timeout: Option<Limit>,
+    debug: bool,
     mistake: Option<Error>,
 }
 
@@ -392,6 +395,7 @@ impl ClientBuilder {
             connect_timeout: self
                 .connect_timeout
                 .unwrap_or(Limit(Some(DEFAULT_CONNECT_TIMEOUT))),
+            debug: self.debug,
             transport,
             _secrets: [self.apiv3_key, self.secret]
                 .into_iter()
@@ -765,10 +769,25 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                     "an object: certs of serial and key, merchant of cert and key",
                 ));
             }
-            (other, value) => {
+            ("debug", Value::Bool(debug)) => {
+                builder.debug = debug;
+                builder
+            }
+            (other, value) if options::is_guzzle(other) => {
                 options::refuse_guzzle(other, &value)
                     .map_err(|(given, wanted)| Error::config(other.to_owned(), given, wanted))?;
                 builder
+            }
+            (other, value) => {
+                return Err(Error::config(
+                    other.to_owned(),
+                    format!(
+                        "no setting has this name; {} was given",
+                        options::kind(&value)
+                    ),
+                    "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, headers, \
+                     timeout, connect_timeout or debug",
+                ));
             }
         };
     }

@@ -143,7 +143,7 @@ pub(crate) fn refuse_guzzle(name: &str, value: &Value) -> Result<(), Problem> {
         ("curl" | "handler" | "stream_context", _) => {
             "it is Guzzle's own machinery, and there is none here; leave it out"
         }
-        _ => return Err((format!("{name} is no option"), known())),
+        _ => "it belongs to one request: give it to .request(method, options)",
     };
     Err((
         format!("the option {name} is {}", kind(value)),
