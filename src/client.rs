@@ -28,11 +28,13 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const APIV3_KEY_BYTES: usize = 32;
 
-/// SHA-256 of the public halves of the keys that the sandbox publishes: everyone has their
-/// private halves.
-const PUBLISHED_KEYS: [&str; 2] = [
+/// SHA-256 of what the sandbox publishes: the public halves of its key pairs, whose private halves
+/// everyone has, its APIv3 key and its APIv2 key.
+const PUBLISHED_KEYS: [&str; 4] = [
     "f5c747206f10b46d172a53f00430af44f953f0bb04e6ef6792ae08c694899d4b",
     "522c72348bd9c8502dd0878c37c55ba1af48122522ffacf427004ec132909f6f",
+    "f89e3d388efc293612ffd2d365571d261c786c185988a3e33def61a6ba8a3ceb",
+    "a06e92a7a3c1ef5972fc8c18074622c014e406e119b28d28c9e24aeb985fc211",
 ];
 
 /// A merchant's client: settings, keys and connections.
@@ -69,8 +71,8 @@ pub(crate) struct Core {
     pub(crate) has_v2: bool,
     pub(crate) base: Base,
     pub(crate) plain_http: Option<String>,
-    /// Whether one of the keys is public, so that no real host may be spoken to.
-    pub(crate) is_published: bool,
+    /// A setting whose key is public, so that no real host may be spoken to.
+    pub(crate) published: Option<&'static str>,
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
@@ -380,8 +382,16 @@ impl ClientBuilder {
                 "for APIv3 serial, private_key and cert; for APIv2 secret",
             ));
         }
-        let is_published = v3.as_ref().is_some_and(Apiv3::is_published);
-        check_published(is_published, &base)?;
+        let published = v3
+            .as_ref()
+            .and_then(Apiv3::published)
+            .or_else(|| published_text("apiv3_key", self.apiv3_key.as_deref()))
+            .or_else(|| published_text("secret", self.secret.as_deref()))
+            .or_else(|| {
+                let (_, key) = merchant_pair?;
+                is_published(key.public_der()).then_some("merchant.key")
+            });
+        check_published(published, &base)?;
         let transport = Arc::new(Transport::new(self.roots)?);
         let core = Core {
             mchid,
@@ -389,7 +399,7 @@ impl ClientBuilder {
             has_v2,
             base,
             plain_http,
-            is_published,
+            published,
             headers: self.headers,
             timeout: self.timeout.unwrap_or(Limit(Some(DEFAULT_TIMEOUT))),
             connect_timeout: self
@@ -518,18 +528,30 @@ impl Apiv3Parts<'_> {
 }
 
 impl Apiv3 {
-    /// Whether one of the keys is among those that the sandbox publishes.
-    fn is_published(&self) -> bool {
-        let published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
-        published(self.key.public_der()) || self.platform.keys().any(|key| published(key.der()))
+    /// The setting whose key is among those that the sandbox publishes.
+    fn published(&self) -> Option<&'static str> {
+        if is_published(self.key.public_der()) {
+            return Some("private_key");
+        }
+        let mut keys = self.platform.keys();
+        keys.any(|key| is_published(key.der())).then_some("certs")
     }
 }
 
+fn is_published(key: &[u8]) -> bool {
+    PUBLISHED_KEYS.contains(&sha256_hex(key).as_str())
+}
+
+fn published_text(setting: &'static str, key: Option<&String>) -> Option<&'static str> {
+    key.filter(|key| is_published(key.as_bytes()))
+        .map(|_| setting)
+}
+
 /// Refuses the sandbox's keys for any host that is not the sandbox's.
-pub(crate) fn check_published(is_published: bool, base: &Base) -> Result<()> {
-    if is_published && !base.is_private {
+pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> Result<()> {
+    if let Some(setting) = published.filter(|_| !base.is_private) {
         return Err(Error::config(
-            "private_key",
+            setting,
             format!(
                 "a key of the sandbox, which everyone has, for the host {}",
                 base.host()

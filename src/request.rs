@@ -439,7 +439,7 @@ impl Request {
                         "the whole address in client.url(address)",
                     ));
                 }
-                if core.is_published {
+                if core.published.is_some() {
                     let is_base = address.authority == core.base.authority;
                     if !is_base {
                         return Err(Error::request(
@@ -454,7 +454,7 @@ impl Request {
         };
         path.check()?;
         let base = self.base.as_ref().unwrap_or(&core.base);
-        check_published(core.is_published, base)?;
+        check_published(core.published, base)?;
         let expanded = template::expand(&path.text, path.query.as_deref(), &self.variables)?;
         if expanded.path.is_empty() {
             return Err(Error::request(
