@@ -272,7 +272,12 @@ impl From<Infallible> for Error {
 
 /// Which setting is wrong, what was given, and what is wanted.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting}: {given}; wanted: {wanted}")]
+#[error(
+    "{}: {}; wanted: {}",
+    OneLine(setting),
+    OneLine(given),
+    OneLine(wanted)
+)]
 pub struct ConfigError {
     setting: Cow<'static, str>,
     given: String,
@@ -326,11 +331,12 @@ impl KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(setting) = &self.setting {
-            write!(f, "{setting}: ")?;
+            write!(f, "{}: ", OneLine(setting))?;
         }
-        write!(f, "{}: {}; wanted: {}", self.origin, self.seen, self.wanted)?;
+        let (origin, seen) = (OneLine(&self.origin), OneLine(&self.seen));
+        write!(f, "{origin}: {seen}; wanted: {}", self.wanted)?;
         match &self.command {
-            Some(command) => write!(f, "; to look at it: {command}"),
+            Some(command) => write!(f, "; to look at it: {}", OneLine(command)),
             None => Ok(()),
         }
     }
@@ -363,7 +369,7 @@ impl fmt::Display for RequestError {
         if let Some(endpoint) = &self.endpoint {
             write!(f, "{endpoint}: ")?;
         }
-        write!(f, "{}: {}", self.part, self.wanted)
+        write!(f, "{}: {}", OneLine(&self.part), OneLine(&self.wanted))
     }
 }
 
@@ -371,7 +377,7 @@ impl StdError for RequestError {}
 
 /// Which variable of which path template is missing or unknown.
 #[derive(Debug, thiserror::Error)]
-#[error("{template}: {problem}")]
+#[error("{}: {}", OneLine(template), OneLine(problem))]
 pub struct TemplateError {
     name: String,
     template: String,
@@ -893,7 +899,7 @@ pub(crate) struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.template)
+        write!(f, "{} {}", self.method, OneLine(&self.template))
     }
 }
 
@@ -913,7 +919,7 @@ impl SignedMessage {
     }
 }
 
-/// Text from the network on one line: control characters are escaped.
+/// Text from the network or the caller on one line: control characters are escaped.
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {

@@ -98,17 +98,18 @@ pub(crate) fn expand(
 
 /// The path as errors and logs may show it: what looks like a value is `{…}`.
 ///
-/// No segment of WeChat Pay's paths holds two digits in a row or a percent sign, and order
-/// numbers, openids with digits and dates do.
+/// No segment of WeChat Pay's paths holds two digits in a row, or anything but letters, digits,
+/// `-`, `_` and `.`; order numbers, openids with digits, dates and names do.
 pub(crate) fn mask(template: &str) -> String {
     let mut shown = String::with_capacity(template.len());
     for (index, segment) in segments(template).into_iter().enumerate() {
         if index > 0 {
             shown.push('/');
         }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let digits = |pair: &[u8]| pair.iter().all(u8::is_ascii_digit);
         let value = !segment.contains('{')
-            && (segment.contains('%')
+            && (!segment.bytes().all(is_plain)
                 || segment.len() > 64
                 || segment.as_bytes().windows(2).any(digits));
         shown.push_str(if value { "{…}" } else { segment });
