@@ -139,7 +139,9 @@ impl Request {
 
     /// Sets a header; it replaces a default of the same name, but never `Authorization`.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match options::header(name.as_ref(), value.as_ref()) {
+        let header = options::check_count(&self.headers)
+            .and_then(|()| options::header(name.as_ref(), value.as_ref()));
+        match header {
             Ok((name, value)) => {
                 self.headers.insert(name, value);
             }
@@ -266,6 +268,7 @@ impl Request {
                 }
             }
             ("headers", value) => {
+                options::check_count(&self.headers).map_err(named)?;
                 for (name, value) in &options::headers(&value).map_err(named)? {
                     self.headers.append(name, value.clone());
                 }
