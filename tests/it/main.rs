@@ -5,3 +5,9 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+
+mod chain;
+mod request;
+mod settings;
+mod signing;
+mod support;
