@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use url::{Host, Url};
 
-use crate::error::{Error, Result};
-use crate::pem;
+use crate::error::{Error, Result, Short};
 
 const BASE_WANTED: &str = "an absolute https address such as https://api.mch.weixin.qq.com/, \
      without query, fragment or credentials";
@@ -28,12 +27,12 @@ impl Base {
     pub(crate) fn parse(text: &str, plain: Option<&str>) -> Result<Self> {
         let text = text.trim();
         let refuse = |what: &str| {
-            // What stands before an `@` or behind a `?` may be a credential.
+            // What stands before an `@` or behind a `?` may be a credential, and so may both at once.
             let shown = text.split(['?', '#']).next().unwrap_or_default();
             let given = if text.contains('@') {
                 format!("an address that has {what}")
             } else {
-                format!("{} has {what}", pem::shown(shown))
+                format!("{:?} has {what}", Short(shown))
             };
             Error::config("base_uri", given, BASE_WANTED)
         };
@@ -61,7 +60,7 @@ impl Base {
         }
         let host = authority.host().trim_matches(['[', ']']);
         let is_private = is_loopback(&url) || plain.is_some_and(|plain| plain == host);
-        if scheme == Scheme::HTTP && (!is_private || is_wechat_pay(host)) {
+        if scheme == Scheme::HTTP && (!is_private || is_tencents(host)) {
             return Err(Error::config(
                 "base_uri",
                 format!("plain http to {host}"),
@@ -75,6 +74,11 @@ impl Base {
             prefix,
             is_private,
         })
+    }
+
+    /// A host of the catalogue's.
+    pub(crate) fn of_host(host: &str) -> Result<Self> {
+        Self::parse(&format!("https://{host}/"), None)
     }
 
     /// The host, and its port where it is not the scheme's own.
@@ -206,6 +210,18 @@ pub(crate) fn is_wechat_pay(host: &str) -> bool {
         || host.ends_with(".wechatpay.cn")
 }
 
+/// Names under which WeChat Pay and its pages are reached: never in plain http.
+pub(crate) fn is_tencents(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let host = host.trim_end_matches('.');
+    ["weixin.qq.com", "wechatpay.cn", "tenpay.com"]
+        .iter()
+        .any(|name| {
+            host.strip_suffix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +236,7 @@ mod tests {
         assert_eq!(base.host(), "api.mch.weixin.qq.com");
         assert_eq!(base.prefix, "/hk/");
         assert!(!base.is_private);
-        assert_eq!(super::Base::parse("https://h", None).unwrap().prefix, "/");
+        assert_eq!(Base::parse("https://h", None).unwrap().prefix, "/");
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::Value;
 
+use crate::catalogue::Endpoint;
+use crate::catalogue::tree::{self, Kind};
 use crate::client::Core;
 use crate::error::Error;
 use crate::payload::Payload;
 use crate::request::Request;
-use crate::template::{encode_value, is_triplet, mask};
+use crate::template::{encode_value, looks_like_value, segments};
 
 /// A client and a path: the place where a request begins.
 ///
@@ -30,6 +32,10 @@ impl Chain {
     /// Appends a path, one or more segments, by PHP's rule for keys: a leading capital is
     /// lowered, any other capital `X` becomes `-x`, and `_name_` as a whole becomes the template
     /// `{name}`.
+    ///
+    /// A segment with capitals stays as it is where the catalogue has it so, or has a variable in
+    /// its place: an order number is not re-cased. A path with capitals that the catalogue knows
+    /// neither way is an error when it is sent; values go through [`segment`](Self::segment).
     ///
     /// One leading `/` is ignored; what follows a `?` is a query, taken as it is; `""` asks for a
     /// trailing slash. An absolute address is an error when the request is sent: it goes through
@@ -57,6 +63,22 @@ impl Chain {
     /// The path built so far, without a leading slash.
     pub fn path(&self) -> &str {
         &self.path.text
+    }
+
+    /// What the catalogue knows of this path and verb, if it knows them.
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+    /// # let client = sandbox.client();
+    /// let order = client.chain("v3/pay/transactions/out-trade-no/ORDER2024Ab");
+    /// let endpoint = order.endpoint("GET").unwrap();
+    /// assert_eq!(endpoint.path(), "v3/pay/transactions/out-trade-no/{out_trade_no}");
+    /// assert_eq!(endpoint.title(), "商户订单号查询");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn endpoint(&self, verb: impl AsRef<str>) -> Option<Endpoint> {
+        let verb = verb.as_ref().to_ascii_uppercase();
+        tree::walk(&self.path.text).endpoint(&verb)
     }
 
     /// A GET of this path.
@@ -161,8 +183,9 @@ pub(crate) struct PathText {
     mistake: Option<Mistake>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Mistake {
+    Recased(Arc<str>),
     Absolute,
     EmptyValue(&'static str),
     DotValue(&'static str),
@@ -176,6 +199,14 @@ impl PathText {
         }
     }
 
+    /// The path of an address, in its own letters.
+    pub(crate) fn literal(path: &str) -> Self {
+        Self {
+            text: Cow::Owned(path.trim_start_matches('/').to_owned()),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn key(key: &str) -> Self {
         let mut path = Self::default();
         path.push_key(key);
@@ -183,8 +214,13 @@ impl PathText {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match self.mistake {
+        match &self.mistake {
             None => Ok(()),
+            Some(Mistake::Recased(segment)) => Err(Error::request(
+                format!("the segment {segment} has capitals, and the catalogue does not know it"),
+                "a value goes through .segment(value), a known path in the letters of its \
+                 documentation",
+            )),
             Some(Mistake::Absolute) => Err(Error::request(
                 "the path is an absolute address",
                 "an address that WeChat Pay itself returned goes through client.url(address); \
@@ -203,25 +239,39 @@ impl PathText {
         }
     }
 
-    /// The path as errors and logs may show it.
+    /// The path as errors and logs may show it: with names in the place of values.
     pub(crate) fn masked(&self) -> Cow<'static, str> {
-        if self.values.is_empty() {
-            return match self.text {
-                Cow::Borrowed(text) => Cow::Borrowed(text),
-                Cow::Owned(ref text) => Cow::Owned(mask(text)),
-            };
+        if let (Cow::Borrowed(text), true) = (&self.text, self.values.is_empty()) {
+            return Cow::Borrowed(text);
         }
         let mut shown = String::with_capacity(self.text.len());
+        let mut walk = tree::Walk::new();
         let mut end = 0;
-        for (range, name) in &self.values {
-            shown.push_str(self.text.get(end..range.start).unwrap_or_default());
-            shown.push('{');
-            shown.push_str(name);
-            shown.push('}');
-            end = range.end;
+        for segment in segments(&self.text) {
+            let start = if shown.is_empty() { end } else { end + 1 };
+            if start > end {
+                shown.push('/');
+            }
+            end = start + segment.len();
+            let value = self.values.iter().find(|(range, _)| range.start == start);
+            let name = match (walk.step(segment), value) {
+                _ if segment.contains('{') => None,
+                (Kind::Variable("empty"), _) => None,
+                (Kind::Variable(name), _) => Some(name),
+                (_, Some((_, name))) => Some(*name),
+                (Kind::Unknown, None) => looks_like_value(segment).then_some("…"),
+                (Kind::Literal, None) => None,
+            };
+            match name {
+                Some(name) => {
+                    shown.push('{');
+                    shown.push_str(name);
+                    shown.push('}');
+                }
+                None => shown.push_str(segment),
+            }
         }
-        shown.push_str(self.text.get(end..).unwrap_or_default());
-        Cow::Owned(mask(&shown))
+        Cow::Owned(shown)
     }
 
     fn push(&mut self, segment: &str) {
@@ -240,7 +290,7 @@ impl PathText {
             "." | ".." => Some(Mistake::DotValue(name)),
             _ => None,
         };
-        self.mistake = self.mistake.or(mistake);
+        self.mistake = self.mistake.take().or(mistake);
         let mut encoded = String::with_capacity(value.len());
         encode_value(&mut encoded, value);
         self.push(&encoded);
@@ -250,7 +300,7 @@ impl PathText {
 
     fn push_key(&mut self, key: &str) {
         if is_absolute(key) {
-            self.mistake = self.mistake.or(Some(Mistake::Absolute));
+            self.mistake.get_or_insert(Mistake::Absolute);
             return;
         }
         let (path, query) = split_query(key);
@@ -270,27 +320,45 @@ impl PathText {
             .and_then(|rest| rest.strip_suffix('_'));
         match marked {
             Some(name) => self.push(&format!("{{{name}}}")),
-            None => self.push(&recased),
+            None if recased == path => self.push(path),
+            None => self.push_recased(path, &recased),
+        }
+    }
+
+    /// Appends a path that has capitals, each segment in the letters that it is known by.
+    fn push_recased(&mut self, written: &str, recased: &str) {
+        let mut walk = if self.text.is_empty() {
+            tree::Walk::new()
+        } else {
+            tree::walk(&self.text)
+        };
+        for (written, recased) in segments(written).into_iter().zip(segments(recased)) {
+            let is_kept = written == recased || written.contains('{');
+            let segment = if !is_kept && walk.has_literal(written) {
+                written
+            } else if is_kept || walk.has_literal(recased) {
+                recased
+            } else if walk.has_variable() {
+                written
+            } else {
+                self.mistake
+                    .get_or_insert_with(|| Mistake::Recased(written.into()));
+                recased
+            };
+            walk.step(segment);
+            self.push(segment);
         }
     }
 }
 
-/// PHP's rule for the letters of a key; the digits of a `%XX` are none.
+/// PHP's rule for the letters of a key.
 pub(crate) fn recase(key: &str) -> Cow<'_, str> {
     if !key.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Cow::Borrowed(key);
     }
     let mut recased = String::with_capacity(key.len() + 8);
-    let mut triplet_end = 0;
     for (index, character) in key.char_indices() {
-        if is_triplet(key.as_bytes(), index) {
-            triplet_end = index + 3;
-        }
-        if index < triplet_end || !character.is_ascii_uppercase() {
-            recased.push(character);
-            continue;
-        }
-        if index > 0 {
+        if index > 0 && character.is_ascii_uppercase() {
             recased.push('-');
         }
         recased.push(character.to_ascii_lowercase());
@@ -357,5 +425,73 @@ mod tests {
             path.push_value("…", value);
             assert!(path.check().is_err(), "{value}");
         }
+    }
+
+    #[test]
+    fn a_value_spliced_into_a_known_path_keeps_its_letters_and_is_not_shown() {
+        let path = PathText::key("v3/pay/transactions/outTradeNo/ORDER2024Ab/close");
+        let expected = "v3/pay/transactions/out-trade-no/ORDER2024Ab/close";
+        assert_eq!(path.text, expected);
+        assert_eq!(
+            path.masked(),
+            "v3/pay/transactions/out-trade-no/{out_trade_no}/close"
+        );
+        path.check().unwrap();
+
+        let mut steps = PathText::key("v3/pay");
+        for key in ["transactions/out-trade-no", "ORDER2024Ab", "Close"] {
+            steps.push_key(key);
+        }
+        assert_eq!(steps.text, expected);
+        steps.check().unwrap();
+    }
+
+    #[test]
+    fn a_segment_that_the_catalogue_has_with_capitals_stays() {
+        for key in [
+            "v2/secapi/mch/addInstitutionsub",
+            "V2/secapi/mch/addInstitutionsub",
+        ] {
+            let path = PathText::key(key);
+            assert_eq!(path.text, "v2/secapi/mch/addInstitutionsub");
+            path.check().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_literal_wins_over_a_variable_as_written_or_recased() {
+        let coupons = "v3/marketing/busifavor/coupons";
+        // Inside a longer key PHP makes `-send` of it, which is no literal: it is a `card_id`.
+        let path = PathText::key(&format!("{coupons}/Send"));
+        assert_eq!(path.masked(), format!("{coupons}/{{card_id}}"));
+        let mut path = PathText::key(coupons);
+        path.push_key("Send");
+        assert_eq!(path.text, format!("{coupons}/send"));
+        path.check().unwrap();
+    }
+
+    #[test]
+    fn capitals_that_the_catalogue_does_not_know_are_marked_and_named() {
+        for (key, shown) in [
+            ("A", "a"),
+            ("ABC", "a-b-c"),
+            ("v3/pay/TransActions/x", "v3/pay/-trans-actions/x"),
+            ("v3/billDownload/file", "v3/bill-download/file"),
+        ] {
+            let path = PathText::key(key);
+            assert_eq!(path.text, shown);
+            let error = path.check().unwrap_err().to_string();
+            assert!(error.contains(".segment(value)"), "{error}");
+        }
+    }
+
+    #[test]
+    fn templates_are_recased_and_never_marked() {
+        let path = PathText::key("v3/pay/transactions/id/{transactionId}");
+        assert_eq!(path.text, "v3/pay/transactions/id/{transaction-id}");
+        path.check().unwrap();
+        let path = PathText::key("{+myUrl}");
+        assert_eq!(path.text, "{+my-url}");
+        path.check().unwrap();
     }
 }

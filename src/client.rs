@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::ops::Index;
@@ -12,12 +13,11 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::address::Base;
+use crate::address::{Base, is_tencents};
 use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::options::{self, Limit};
-use crate::pem::shown;
 use crate::platform::{PlatformKeys, same_serial};
 use crate::request::Request;
 use crate::rsa::{PrivateKey, PublicKey};
@@ -28,14 +28,15 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const APIV3_KEY_BYTES: usize = 32;
 
-/// SHA-256 of what the sandbox publishes: the public halves of its key pairs, whose private halves
-/// everyone has, its APIv3 key and its APIv2 key.
-const PUBLISHED_KEYS: [&str; 4] = [
+/// SHA-256 of the public halves of the keys that the sandbox publishes: everyone has their
+/// private halves.
+const PUBLISHED_KEYS: [&str; 2] = [
     "f5c747206f10b46d172a53f00430af44f953f0bb04e6ef6792ae08c694899d4b",
     "522c72348bd9c8502dd0878c37c55ba1af48122522ffacf427004ec132909f6f",
-    "f89e3d388efc293612ffd2d365571d261c786c185988a3e33def61a6ba8a3ceb",
-    "a06e92a7a3c1ef5972fc8c18074622c014e406e119b28d28c9e24aeb985fc211",
 ];
+
+/// What the APIv3 key and the APIv2 key that the sandbox publishes begin with.
+const PUBLISHED_TEXT: &str = "WechatpaySandboxPublic";
 
 /// A merchant's client: settings, keys and connections.
 ///
@@ -70,14 +71,14 @@ pub(crate) struct Core {
     pub(crate) v3: Option<Apiv3>,
     pub(crate) has_v2: bool,
     pub(crate) base: Base,
+    /// Whether `base` was given, so that an endpoint's own host does not count.
+    pub(crate) has_own_base: bool,
     pub(crate) plain_http: Option<String>,
-    /// A setting whose key is public, so that no real host may be spoken to.
+    /// The setting whose key is public, so that no real host may be spoken to.
     pub(crate) published: Option<&'static str>,
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
-    /// Whether each request is a log event, as PHP's option `debug` asks for.
-    pub(crate) debug: bool,
     pub(crate) transport: Arc<Transport>,
     _secrets: Vec<Zeroizing<String>>,
 }
@@ -100,7 +101,7 @@ impl Client {
     ///
     /// `mchid`, `serial`, `privateKey`, `certs` (an object of serial and key), `apiv3Key`,
     /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `timeout` and
-    /// `connect_timeout` (seconds, fractions allowed, 0 for no limit), `debug`. The placeholders of
+    /// `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders of
     /// APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
     /// "not configured".
     ///
@@ -202,7 +203,6 @@ pub struct ClientBuilder {
     headers: HeaderMap,
     timeout: Option<Limit>,
     connect_timeout: Option<Limit>,
-    debug: bool,
     mistake: Option<Error>,
 }
 
@@ -265,7 +265,7 @@ impl ClientBuilder {
         K::Error: Into<Error>,
     {
         let serial = serial.into();
-        if let Some(key) = self.read(&format!("certs[{}]", shown(&serial)), key) {
+        if let Some(key) = self.read(&format!("certs[{:?}]", shown(&serial)), key) {
             self.platform.push((Some(serial), key));
         }
         self
@@ -322,9 +322,7 @@ impl ClientBuilder {
 
     /// A header of every request; it replaces a default of the same name.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        let header = options::check_count(&self.headers)
-            .and_then(|()| options::header(name.as_ref(), value.as_ref()));
-        match header {
+        match options::header(name.as_ref(), value.as_ref()) {
             Ok((name, value)) => {
                 self.headers.insert(name, value);
             }
@@ -357,6 +355,7 @@ impl ClientBuilder {
         }
         let mchid = check_mchid(self.mchid)?;
         let plain_http = check_plain_http(self.plain_http)?;
+        let has_own_base = self.base_uri.is_some();
         let base = self.base_uri.as_deref().unwrap_or(DEFAULT_BASE);
         let base = Base::parse(base, plain_http.as_deref())?;
         check_secret(self.secret.as_deref())?;
@@ -372,6 +371,7 @@ impl ClientBuilder {
         let v3 = if parts.is_empty() {
             if let Some((certificate, key)) = merchant_pair {
                 check_pair("merchant.key", key, certificate)?;
+                serial_of("merchant.cert", certificate)?;
             }
             None
         } else {
@@ -388,11 +388,7 @@ impl ClientBuilder {
             .as_ref()
             .and_then(Apiv3::published)
             .or_else(|| published_text("apiv3_key", self.apiv3_key.as_deref()))
-            .or_else(|| published_text("secret", self.secret.as_deref()))
-            .or_else(|| {
-                let (_, key) = merchant_pair?;
-                is_published(key.public_der()).then_some("merchant.key")
-            });
+            .or_else(|| published_text("secret", self.secret.as_deref()));
         check_published(published, &base)?;
         let transport = Arc::new(Transport::new(self.roots)?);
         let core = Core {
@@ -400,6 +396,7 @@ impl ClientBuilder {
             v3,
             has_v2,
             base,
+            has_own_base,
             plain_http,
             published,
             headers: self.headers,
@@ -407,7 +404,6 @@ impl ClientBuilder {
             connect_timeout: self
                 .connect_timeout
                 .unwrap_or(Limit(Some(DEFAULT_CONNECT_TIMEOUT))),
-            debug: self.debug,
             transport,
             _secrets: [self.apiv3_key, self.secret]
                 .into_iter()
@@ -530,29 +526,29 @@ impl Apiv3Parts<'_> {
 }
 
 impl Apiv3 {
-    /// The setting whose key is among those that the sandbox publishes.
+    /// The setting that holds one of the keys that the sandbox publishes.
     fn published(&self) -> Option<&'static str> {
+        let is_published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
         if is_published(self.key.public_der()) {
-            return Some("private_key");
+            Some("private_key")
+        } else if self.platform.keys().any(|key| is_published(key.der())) {
+            Some("certs")
+        } else {
+            None
         }
-        let mut keys = self.platform.keys();
-        keys.any(|key| is_published(key.der())).then_some("certs")
     }
 }
 
-fn is_published(key: &[u8]) -> bool {
-    PUBLISHED_KEYS.contains(&sha256_hex(key).as_str())
-}
-
-fn published_text(setting: &'static str, key: Option<&String>) -> Option<&'static str> {
-    key.filter(|key| is_published(key.as_bytes()))
-        .map(|_| setting)
+/// The setting, if its text is one that the sandbox publishes.
+fn published_text(setting: &'static str, text: Option<&String>) -> Option<&'static str> {
+    let is_published = text.is_some_and(|text| text.starts_with(PUBLISHED_TEXT));
+    is_published.then_some(setting)
 }
 
 /// Refuses the sandbox's keys for any host that is not the sandbox's.
 pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> Result<()> {
-    if let Some(setting) = published.filter(|_| !base.is_private) {
-        return Err(Error::config(
+    match published {
+        Some(setting) if !base.is_private => Err(Error::config(
             setting,
             format!(
                 "a key of the sandbox, which everyone has, for the host {}",
@@ -560,9 +556,9 @@ pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> R
             ),
             "the merchant's own keys; the sandbox's are for loopback, or for the host named in \
              .allow_plain_http(host)",
-        ));
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_platform(
@@ -603,7 +599,11 @@ fn check_mchid(mchid: Option<String>) -> Result<String> {
     if !(1..=32).contains(&mchid.len()) || !mchid.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::config(
             "mchid",
-            format!("{} was given", shown(&given)),
+            // Longer ones are no merchant number but, likely, a key in the wrong place.
+            match mchid.len() {
+                0..=20 => format!("{:?} was given", shown(&given)),
+                length => format!("a text of {length} bytes was given"),
+            },
             WANTED,
         ));
     }
@@ -623,7 +623,7 @@ fn check_serial(setting: &'static str, given: &str) -> Result<String> {
     if !(1..=128).contains(&serial.len()) || !serial.bytes().all(is_text) {
         return Err(Error::config(
             setting,
-            format!("{} was given as a serial", shown(given)),
+            format!("{:?} was given as a serial", shown(given)),
             "a serial number in hex as `openssl x509 -noout -serial` prints it, without colons, \
              or a PUB_KEY_ID_…",
         ));
@@ -632,7 +632,7 @@ fn check_serial(setting: &'static str, given: &str) -> Result<String> {
 }
 
 fn check_apiv3_key(key: &str) -> Result<()> {
-    if key.len() == APIV3_KEY_BYTES && key.trim().len() == APIV3_KEY_BYTES {
+    if key.len() == APIV3_KEY_BYTES {
         return Ok(());
     }
     let around = if key.trim_end_matches(['\r', '\n']).len() < key.len() {
@@ -673,11 +673,11 @@ fn check_plain_http(host: Option<String>) -> Result<Option<String>> {
     if host.is_empty() || host.contains(['/', ':', '@']) {
         return Err(Error::config(
             "allow_plain_http",
-            format!("{} was given", shown(&host)),
+            format!("{:?} was given", shown(&host)),
             "one host's name, without scheme, port or path",
         ));
     }
-    if crate::address::is_wechat_pay(host.trim_end_matches('.')) {
+    if is_tencents(&host) {
         return Err(Error::config(
             "allow_plain_http",
             format!("{host} was given"),
@@ -716,6 +716,17 @@ fn missing(setting: &'static str, wanted: &'static str) -> Error {
     Error::config(setting, "nothing was given", wanted)
 }
 
+/// What was given, short enough for a message; nothing of what may be a key in the wrong place.
+fn shown(given: &str) -> Cow<'_, str> {
+    if given.contains("-----") || given.trim_start().starts_with("MII") {
+        return Cow::Owned(crate::pem::outline(given));
+    }
+    match given.char_indices().nth(64) {
+        Some((end, _)) => Cow::Owned(format!("{}…", given.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(given),
+    }
+}
+
 fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     const WANTED: &str = "one or more certificates, as PEM text or as file:///absolute/path";
     let refuse = |given: String| Err(Error::config("root_certificate", given, WANTED));
@@ -725,26 +736,35 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let read;
     let pem = match address.map(Path::new) {
         None => pem,
+        Some(path) if !path.is_absolute() => {
+            return refuse("a file address whose path is not absolute".to_owned());
+        }
         Some(path) => match std::fs::read(path) {
             Ok(bytes) => {
                 read = bytes;
                 read.as_slice()
             }
             Err(error) => {
-                return refuse(format!("file://{} can't be read: {error}", path.display()));
+                return refuse(format!("{} can't be read: {error}", crate::pem::file(path)));
             }
         },
     };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    // As in keys, a line break may have become the two characters `\n`.
+    let text = String::from_utf8_lossy(pem);
+    let text = text.replace("\\r", "").replace("\\n", "\n");
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => refuse(format!("{} bytes without a certificate", pem.len())),
-        Err(error) => refuse(format!("{} bytes of broken PEM: {error}", pem.len())),
+        // The error's own text would hold the line that is broken.
+        Err(_) => refuse(format!("{} bytes of broken PEM", pem.len())),
     }
 }
 
 /// PHP's array of settings; Guzzle's client options follow the rule of request options.
 fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
+    const KNOWN: &str = "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, \
+         headers, timeout, connect_timeout";
     let mut builder = Client::builder();
     for (name, value) in settings {
         builder = match (name.as_str(), value) {
@@ -754,9 +774,9 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 "nop" => builder,
                 serial => builder.serial(serial),
             },
-            ("privateKey", value) => match text("privateKey", &value)? {
-                "any" => builder,
-                key => builder.private_key(key),
+            ("privateKey", value) => match secret("privateKey", value)? {
+                key if *key == "any" => builder,
+                key => builder.private_key(key.as_str()),
             },
             ("certs", Value::Object(certs)) => {
                 for (serial, key) in certs {
@@ -767,9 +787,15 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 }
                 builder
             }
-            ("apiv3Key", value) => builder.apiv3_key(text("apiv3Key", &value)?),
-            ("secret", value) => builder.secret(text("secret", &value)?),
-            ("merchant", Value::Object(merchant)) => merchant_pair(builder, &merchant)?,
+            ("apiv3Key", value) => {
+                builder.apiv3_key = Some(secret("apiv3Key", value)?);
+                builder
+            }
+            ("secret", value) => {
+                builder.secret = Some(secret("secret", value)?);
+                builder
+            }
+            ("merchant", Value::Object(merchant)) => merchant_pair(builder, merchant)?,
             ("base_uri", value) => builder.base_uri(text("base_uri", &value)?),
             ("headers", value) => {
                 let headers = options::headers(&value);
@@ -793,34 +819,35 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                     "an object: certs of serial and key, merchant of cert and key",
                 ));
             }
-            ("debug", Value::Bool(debug)) => {
-                builder.debug = debug;
-                builder
+            ("debug", Value::Bool(true))
+            | ("json" | "query" | "body" | "xml" | "security" | "nonceless", _) => {
+                return Err(Error::config(
+                    name,
+                    "an option of a request was given",
+                    "it in the options of .request(method, options)",
+                ));
             }
-            (other, value) if options::is_guzzle(other) => {
+            (other, _) if !options::is_guzzle(other) => {
+                let name = shown(other).into_owned();
+                let given = format!("{name:?} is no setting");
+                return Err(Error::config(name, given, KNOWN));
+            }
+            (other, value) => {
                 options::refuse_guzzle(other, &value)
                     .map_err(|(given, wanted)| Error::config(other.to_owned(), given, wanted))?;
                 builder
-            }
-            (other, value) => {
-                return Err(Error::config(
-                    other.to_owned(),
-                    format!(
-                        "no setting has this name; {} was given",
-                        options::kind(&value)
-                    ),
-                    "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, headers, \
-                     timeout, connect_timeout or debug",
-                ));
             }
         };
     }
     Ok(builder)
 }
 
-fn merchant_pair(builder: ClientBuilder, merchant: &Map<String, Value>) -> Result<ClientBuilder> {
-    let part = |name: &'static str| match merchant.get(name) {
-        Some(Value::String(text)) => Ok(text.as_str()),
+fn merchant_pair(
+    builder: ClientBuilder,
+    mut merchant: Map<String, Value>,
+) -> Result<ClientBuilder> {
+    let mut part = |name: &'static str| match merchant.remove(name) {
+        Some(Value::String(text)) => Ok(Zeroizing::new(text)),
         Some(Value::Array(_)) => Err(Error::config(
             format!("merchant.{name}"),
             "a list of path and passphrase was given; encrypted keys are not in this version",
@@ -832,17 +859,25 @@ fn merchant_pair(builder: ClientBuilder, merchant: &Map<String, Value>) -> Resul
             "PEM text or file:///absolute/path",
         )),
     };
-    Ok(builder.merchant(part("cert")?, part("key")?))
+    let (certificate, key) = (part("cert")?, part("key")?);
+    Ok(builder.merchant(certificate.as_str(), key.as_str()))
+}
+
+/// A text that is wiped when it is dropped.
+fn secret(setting: &'static str, value: Value) -> Result<Zeroizing<String>> {
+    match value {
+        Value::String(text) => Ok(Zeroizing::new(text)),
+        other => Err(not_text(setting, &other)),
+    }
 }
 
 fn text<'a>(setting: &'static str, value: &'a Value) -> Result<&'a str> {
-    value.as_str().ok_or_else(|| {
-        Error::config(
-            setting,
-            format!("{} was given", options::kind(value)),
-            "a text",
-        )
-    })
+    value.as_str().ok_or_else(|| not_text(setting, value))
+}
+
+fn not_text(setting: &'static str, value: &Value) -> Error {
+    let given = format!("{} was given", options::kind(value));
+    Error::config(setting, given, "a text")
 }
 
 fn seconds(setting: &'static str, value: &Value) -> Result<Limit> {
@@ -868,9 +903,10 @@ fn from_environment(get: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<
         let Some(value) = get(variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let Some(value) = value.to_str() else {
+        let Ok(value) = value.into_string().map(Zeroizing::new) else {
             return Err(Error::config(variable, "bytes that are no UTF-8", "a text"));
         };
+        let value = value.as_str();
         builder = match setting {
             "mchid" => builder.mchid(value),
             "serial" => builder.serial(value),

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -216,22 +217,23 @@ impl Error {
         }))
     }
 
-    pub(crate) fn template(
-        name: impl Into<String>,
-        template: impl Into<String>,
-        problem: impl Into<String>,
-    ) -> Self {
+    /// A mistake in a template, which whoever knows the whole path adds by `at`.
+    pub(crate) fn template(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Template(Box::new(TemplateError {
             name: name.into(),
-            template: template.into(),
+            template: String::new(),
             problem: problem.into(),
         }))
     }
 
     /// Says which endpoint a mistake belongs to, where the place that found it could not know.
     pub(crate) fn at(mut self, endpoint: &Endpoint) -> Self {
-        if let Self::Request(error) = &mut self {
-            error.endpoint.get_or_insert_with(|| endpoint.clone());
+        match &mut self {
+            Self::Request(error) => {
+                error.endpoint.get_or_insert_with(|| endpoint.clone());
+            }
+            Self::Template(error) => error.template = endpoint.template.to_string(),
+            _ => {}
         }
         self
     }
@@ -272,12 +274,7 @@ impl From<Infallible> for Error {
 
 /// Which setting is wrong, what was given, and what is wanted.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{}: {}; wanted: {}",
-    OneLine(setting),
-    OneLine(given),
-    OneLine(wanted)
-)]
+#[error("{}: {}; wanted: {wanted}", OneLine(setting), OneLine(given))]
 pub struct ConfigError {
     setting: Cow<'static, str>,
     given: String,
@@ -331,7 +328,7 @@ impl KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(setting) = &self.setting {
-            write!(f, "{}: ", OneLine(setting))?;
+            write!(f, "{setting}: ")?;
         }
         let (origin, seen) = (OneLine(&self.origin), OneLine(&self.seen));
         write!(f, "{origin}: {seen}; wanted: {}", self.wanted)?;
@@ -369,7 +366,7 @@ impl fmt::Display for RequestError {
         if let Some(endpoint) = &self.endpoint {
             write!(f, "{endpoint}: ")?;
         }
-        write!(f, "{}: {}", OneLine(&self.part), OneLine(&self.wanted))
+        write!(f, "{}: {}", OneLine(&self.part), self.wanted)
     }
 }
 
@@ -476,8 +473,16 @@ impl fmt::Display for NetworkError {
         let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
         let mut shown = String::new();
         while let Some(error) = cause {
+            let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            let text = error.to_string();
+            // rustls explains an unexpected end at length, and with an address.
+            let is_end = io == Some(io::ErrorKind::UnexpectedEof);
+            let text = if is_end || text.contains("TLS close_notify") {
+                "it was closed at the other end".to_owned()
+            } else {
+                OneLine(&text).to_string()
+            };
             // Some layers repeat their source's text in their own.
-            let text = OneLine(&error.to_string()).to_string();
             if !shown.contains(&text) {
                 if !shown.is_empty() {
                     shown.push_str(": ");
@@ -539,7 +544,8 @@ impl fmt::Display for RedirectError {
         if let Some(location) = self.location() {
             let bare = location.split(['?', '#']).next().unwrap_or_default();
             match bare.parse::<http::Uri>() {
-                Ok(uri) => match uri.host() {
+                // Without a scheme, what is parsed as a host is the end of a path.
+                Ok(uri) => match uri.host().filter(|_| uri.scheme().is_some()) {
                     Some(host) => write!(f, " to the host {host}")?,
                     None => f.write_str(" to a path of the same host")?,
                 },
@@ -643,27 +649,29 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.endpoint, self.answer.status().as_u16())?;
         if !self.code().is_empty() {
-            write!(f, " {}", OneLine(self.code()))?;
+            write!(f, " {}", Short(self.code()))?;
         }
         if !self.message().is_empty() {
-            write!(f, ": {}", OneLine(self.message()))?;
+            write!(f, ": {}", Short(self.message()))?;
         }
         if let Some(detail) = self.detail() {
             for name in ["field", "value", "issue"] {
-                match detail.get(name) {
+                // The issue of a wrong signature stands one level deeper.
+                let deeper = detail
+                    .pointer("/detail")
+                    .and_then(|deeper| deeper.get(name));
+                match detail.get(name).or(deeper) {
                     None | Some(Value::Null) => {}
                     Some(Value::String(text)) => write!(f, ", {name} {:?}", Short(text))?,
                     Some(other) => write!(f, ", {name} {}", Short(&other.to_string()))?,
                 }
             }
         }
-        if self.body.is_null() {
-            write!(
-                f,
-                ": no JSON but {} bytes of {}",
-                self.answer.body().len(),
-                OneLine(header_text(self.answer.headers(), "content-type").unwrap_or("no type"))
-            )?;
+        if self.code().is_empty() && self.message().is_empty() {
+            write!(f, ": no code and no message, but {}", Outline(&self.answer))?;
+            if self.signature == SignatureState::Absent {
+                f.write_str("; a proxy before WeChat Pay may have answered")?;
+            }
         }
         if let Some(hint) = &self.hint {
             write!(f, "; {hint}")?;
@@ -671,10 +679,10 @@ impl fmt::Display for ApiError {
         if self.signature == SignatureState::Invalid {
             f.write_str("; the signature this answer carries does not verify")?;
         }
-        match self.request_id() {
-            Some(id) => write!(f, " (Request-ID {})", OneLine(id)),
-            None => Ok(()),
+        if self.answer.status().is_server_error() && self.endpoint.method != Method::GET {
+            f.write_str("; its effect is unknown: query before repeating it")?;
         }
+        write!(f, "{}", RequestId(self.answer.headers()))
     }
 }
 
@@ -709,7 +717,7 @@ pub enum Check {
     Malformed {
         /// The header's name.
         header: &'static str,
-        /// What it holds.
+        /// What it holds; empty where that is no text, or two different ones.
         given: String,
     },
     /// The clocks differ by more than 300 s.
@@ -767,21 +775,28 @@ impl fmt::Display for VerifyError {
         match &self.check {
             Check::Headers { missing } => write!(
                 f,
-                "it did not come from WeChat Pay, or not unchanged: {} missing, {} bytes of {}; a \
-                 proxy or a captive portal may have answered",
+                "it did not come from WeChat Pay, or not unchanged: {} missing, {}; a proxy or a \
+                 captive portal may have answered",
                 missing.join(", "),
-                self.answer.body().len(),
-                OneLine(header_text(self.answer.headers(), "content-type").unwrap_or("no type"))
+                Outline(&self.answer)
             ),
             Check::Malformed { header, given } => {
-                write!(f, "{header} is {:?}, ", Short(given))?;
-                f.write_str(match *header {
-                    "Wechatpay-Signature-Type" => {
-                        "an algorithm this version does not know; wanted: WECHATPAY2-SHA256-RSA2048"
-                    }
-                    "Wechatpay-Timestamp" => "which is no number of seconds since 1970",
-                    _ => "which is no text",
-                })
+                let given = Short(given);
+                match *header {
+                    "Wechatpay-Signature-Type" => write!(
+                        f,
+                        "{header} is {given:?}, an algorithm this version does not know; wanted: \
+                         WECHATPAY2-SHA256-RSA2048"
+                    ),
+                    "Wechatpay-Timestamp" => write!(
+                        f,
+                        "{header} is {given:?}, which is no number of seconds since 1970"
+                    ),
+                    _ => write!(
+                        f,
+                        "{header} has a value which is no text, or two different ones"
+                    ),
+                }
             }
             Check::Clock { local, remote } => {
                 let side = if local < remote {
@@ -803,15 +818,17 @@ impl fmt::Display for VerifyError {
                     Short(unknown),
                     known.join(", ")
                 )?;
-                if unknown.starts_with("PUB_KEY_ID_") {
-                    f.write_str(
-                        "; this merchant is being moved to the public key: download it on the \
-                         merchant platform and add .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside \
-                         the certificates",
-                    )
+                let is_id = |serial: &str| serial.starts_with("PUB_KEY_ID_");
+                f.write_str(if !is_id(unknown) {
+                    "; add this platform certificate with .cert(serial, \"file:///…\")"
+                } else if known.iter().any(|known| is_id(known)) {
+                    "; compare the ID of the public key with the merchant platform's, and add this \
+                     key with .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside the others"
                 } else {
-                    f.write_str("; add this platform certificate with .cert(serial, \"file:///…\")")
-                }
+                    "; this merchant is being moved to the public key: download it on the merchant \
+                     platform and add .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside the \
+                     certificates"
+                })
             }
             Check::Signature => {
                 f.write_str(
@@ -822,7 +839,7 @@ impl fmt::Display for VerifyError {
                     Some(encoding) => write!(
                         f,
                         "; it came with Content-Encoding {}, which this version does not undo",
-                        OneLine(encoding)
+                        Short(encoding)
                     ),
                     None => Ok(()),
                 }
@@ -833,10 +850,7 @@ impl fmt::Display for VerifyError {
             ),
         }?;
         f.write_str("; its effect is unknown: query before repeating it")?;
-        match header_text(self.answer.headers(), "request-id") {
-            Some(id) => write!(f, " (Request-ID {})", OneLine(id)),
-            None => Ok(()),
-        }
+        write!(f, "{}", RequestId(self.answer.headers()))
     }
 }
 
@@ -867,13 +881,13 @@ pub struct DecodeError {
 impl DecodeError {
     pub(crate) fn json(error: &serde_json::Error) -> Self {
         let problem = match error.classify() {
-            serde_json::error::Category::Eof => "the text ends too early",
-            serde_json::error::Category::Data => "the JSON has another shape than asked for",
-            _ => "the text is no JSON",
+            serde_json::error::Category::Eof => "the text ends too early".to_owned(),
+            serde_json::error::Category::Data => shape(&error.to_string()),
+            _ => "the text is no JSON".to_owned(),
         };
         Self {
             what: "the answer's body is not the JSON wanted",
-            problem: problem.to_owned(),
+            problem,
             line: error.line(),
             column: error.column(),
         }
@@ -887,6 +901,18 @@ impl DecodeError {
     /// The column of the mistake, in bytes, from 1.
     pub fn column(&self) -> usize {
         self.column
+    }
+}
+
+/// What serde wanted, without what it found: that is a value of the answer.
+fn shape(error: &str) -> String {
+    let error = error
+        .rsplit_once(" at line ")
+        .map_or(error, |(text, _)| text);
+    match error.rsplit_once(", expected ") {
+        _ if error.starts_with("missing field `") => error.to_owned(),
+        Some((_, wanted)) => format!("it has another shape: expected {wanted}"),
+        None => "it has another shape than asked for".to_owned(),
     }
 }
 
@@ -919,19 +945,49 @@ impl SignedMessage {
     }
 }
 
-/// Text from the network or the caller on one line: control characters are escaped.
+/// Control characters, the line ends of Unicode, and what turns the direction of reading.
+fn ends_or_turns_a_line(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text from outside on one line: what ends or turns a line is escaped.
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if character.is_control() {
+            if ends_or_turns_a_line(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 write!(f, "{character}")?;
             }
         }
         Ok(())
+    }
+}
+
+/// An answer by its length and type.
+struct Outline<'a>(&'a http::Response<Bytes>);
+
+impl fmt::Display for Outline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes ", self.0.body().len())?;
+        match header_text(self.0.headers(), header::CONTENT_TYPE.as_str()) {
+            Some(kind) => write!(f, "of {}", Short(kind)),
+            None => f.write_str("without a content type"),
+        }
+    }
+}
+
+/// What WeChat Pay's support asks for, at the end of a line.
+struct RequestId<'a>(&'a HeaderMap);
+
+impl fmt::Display for RequestId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match header_text(self.0, "request-id") {
+            Some(id) => write!(f, " (Request-ID {})", Short(id)),
+            None => Ok(()),
+        }
     }
 }
 

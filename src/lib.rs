@@ -1,4 +1,127 @@
-//! WeChat Pay (微信支付) for Rust. (docs to come)
+//! A chainable WeChat Pay (微信支付) client: a path is a chain of methods, a body is raw JSON, each
+//! request is signed, and an answer is trusted only when its signature was checked.
+//!
+//! It mirrors the PHP SDK `wechatpay/wechatpay`. One call, in six styles:
+//!
+//! ```
+//! use serde_json::json;
+//! use wechatpay_chain::Client;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # futures::executor::block_on(run())
+//! # }
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = wechatpay_sandbox::Sandbox::start().await?;
+//! # let client: Client = sandbox.client();
+//!
+//! let body = json!({
+//!     "openid": "xsd3434454567676", "appid": "wx1234567889999", "stock_id": "12312354",
+//!     "out_request_no": "2335465", "coupon_code": "202007019999", "coupon_type": "NORMAL",
+//!     "member_card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
+//! });
+//!
+//! // PHP's ->postAsync([...])->then(...) is `.await`.
+//! let r = client.v3().marketing().busifavor().product_coupons().send().post(body.clone()).await?;
+//! let r = client.chain("v3/marketing/busifavor/product-coupons/send").post(body.clone()).await?;
+//! let r = client["v3/marketing/busifavor/product-coupons/send"].post(body.clone()).await?;
+//!
+//! // PHP's ->post([...]) is `.wait()`: it blocks, needs no runtime, and works inside one too.
+//! let r = client.v3().marketing().busifavor().product_coupons().send().post(body.clone()).wait()?;
+//! let r = client.chain("v3/marketing/busifavor/product-coupons/send").post(body.clone()).wait()?;
+//! let r = client["v3/marketing/busifavor/product-coupons/send"].post(body).wait()?;
+//!
+//! assert_eq!(r.data()?["coupon_code"], "202007019999");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A client
+//!
+//! [`Client::builder`], [`Client::factory`] with PHP's array of settings, or [`Client::from_env`]:
+//! all three end in the same checks and the same messages.
+//!
+//! ```no_run
+//! # use wechatpay_chain::Client;
+//! let client = Client::builder()
+//!     .mchid("1900000109")
+//!     // The merchant certificate says its serial number.
+//!     .merchant_certificate("file:///path/apiclient_cert.pem")
+//!     .private_key("file:///path/apiclient_key.pem")
+//!     // WeChat Pay's public key, and while a merchant is being moved to it, certificates too.
+//!     .cert("PUB_KEY_ID_0114232134912410000000000000000", "file:///path/pub_key.pem")
+//!     .platform_certificate("file:///path/wechatpay_7132D72A.pem")
+//!     .build()?;
+//! # Ok::<(), wechatpay_chain::Error>(())
+//! ```
+//!
+//! # Paths, variables and queries
+//!
+//! Every known endpoint is a chain of methods: [`catalogue::table`] lists all 1,155. A place of the
+//! [`catalogue`] derefs to a [`Chain`], so what the catalogue doesn't list is one
+//! `.chain("…")` away. A variable of a path is filled by value or by template:
+//!
+//! ```
+//! # use serde_json::json;
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! # let client = sandbox.client();
+//! let orders = client.v3().pay().transactions().out_trade_no();
+//! let by_value = orders.out_trade_no("ORDER2024Ab").get();
+//! let by_template = orders._out_trade_no_().get().var("out_trade_no", "ORDER2024Ab");
+//! let as_php = orders.chain("{out_trade_no}").request("GET", json!({
+//!     "out_trade_no": "ORDER2024Ab", "query": { "mchid": "1900000109" },
+//! }));
+//! for request in [by_value, by_template, as_php.query([("extra", "raw 值")])] {
+//!     let path = "/v3/pay/transactions/out-trade-no/ORDER2024Ab";
+//!     assert_eq!(request.into_http()?.uri().path(), path);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Money
+//!
+//! Amounts are integers in the currency's smallest unit. A float that is whole goes out as an
+//! integer, as PHP writes it; one that is not is never rounded.
+//!
+//! # When it fails
+//!
+//! Each variant of [`Error`] says when it happens and what to do. After a failed payment ask
+//! [`Error::may_have_been_sent`]: `false` only where that is proved. A redirect is never followed
+//! and nothing is sent twice.
+//!
+//! ```
+//! # use serde_json::json;
+//! # use wechatpay_chain::Error;
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! # let client = sandbox.client();
+//! let send = client.v3().marketing().busifavor().product_coupons().send();
+//! match send.post(json!({ "stock_id": "12312354" })).wait() {
+//!     Ok(response) => drop(response.data()?),
+//!     Err(Error::Api(error)) if error.code() == "PARAM_ERROR" => {
+//!         assert_eq!(error.status(), 400);
+//!         assert!(error.detail().is_some());
+//!     }
+//!     Err(error) if error.may_have_been_sent() => { /* query the order before repeating */ }
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Another HTTP client
+//!
+//! [`Request::into_parts`] gives the signed request and what verifies its answer: the pair is the
+//! whole library without its transport.
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `aws-lc-rs` | yes | RSA by AWS-LC, about twice as fast as ring's; needs a C compiler |
+//!
+//! Without it RSA is ring's. TLS is ring's in both; no process default of rustls is needed or set.
+//!
+//! # Not in this version
+//!
+//! APIv2, platform certificates that refresh, notifications, sensitive fields, uploads and
+//! downloads, proxies and retries. What asks for one of them is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]

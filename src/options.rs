@@ -6,6 +6,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
+use crate::error::Short;
+
 /// What is wrong and what is wanted, until the caller knows which kind of error it is.
 pub(crate) type Problem = (String, String);
 
@@ -27,11 +29,11 @@ impl Limit {
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .map(Self::from)
             .ok_or_else(|| {
+                let wanted = "seconds as a number, such as 30 or 2.5; 0 is no limit";
                 let given = match value {
                     Value::Number(number) => number.to_string(),
                     other => kind(other).to_owned(),
                 };
-                let wanted = "seconds as a number, such as 30 or 2.5; 0 is no limit";
                 (format!("{given} was given"), wanted.to_owned())
             })
     }
@@ -54,32 +56,24 @@ pub(crate) fn headers(value: &Value) -> Result<HeaderMap, Problem> {
             let (name, value) = match value {
                 Value::String(text) => header(name, text)?,
                 Value::Number(number) => header(name, &number.to_string())?,
-                other => return refuse(format!("{name} has {}", kind(other))),
+                other => return refuse(format!("{} has {}", Short(name.as_str()), kind(other))),
             };
             headers.append(name, value);
-            check_count(&headers)?;
         }
     }
     Ok(headers)
 }
 
-/// Refuses more headers than any server reads, long before a `HeaderMap` is full, which panics.
-pub(crate) fn check_count(headers: &HeaderMap) -> Result<(), Problem> {
-    const MOST: usize = 1_000;
-    if headers.len() <= MOST {
-        return Ok(());
-    }
-    Err((
-        "too many headers were given".to_owned(),
-        format!("{MOST} headers at the most"),
-    ))
-}
-
 /// One header, if it may be set: those of the connection and of the message's frame may not.
 pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
     let Ok(name) = HeaderName::try_from(name.trim()) else {
+        // A whole line, `Name: value`, may have been given for the name.
+        let shown = match name.split_once(':') {
+            Some((name, _)) => format!("{:?}:…", Short(name)),
+            None => format!("{:?}", Short(name)),
+        };
         return Err((
-            format!("{name:?} is no name of a header"),
+            format!("{shown} is no name of a header"),
             "letters, digits and hyphens".to_owned(),
         ));
     };
@@ -156,7 +150,7 @@ pub(crate) fn refuse_guzzle(name: &str, value: &Value) -> Result<(), Problem> {
         ("curl" | "handler" | "stream_context", _) => {
             "it is Guzzle's own machinery, and there is none here; leave it out"
         }
-        _ => "it belongs to one request: give it to .request(method, options)",
+        _ => return Err((format!("{name} is no option"), known())),
     };
     Err((
         format!("the option {name} is {}", kind(value)),

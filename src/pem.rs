@@ -73,12 +73,10 @@ pub(crate) fn read(text: &str) -> std::result::Result<Block, String> {
     let Some((_, rest)) = text.split_once(BEGIN) else {
         return Err(seen(text));
     };
-    // Where the dashes behind it are lost, the next ones stand behind the key itself.
-    let is_label = |label: &str| {
-        let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ';
-        label.len() <= 40 && label.bytes().all(allowed)
-    };
-    let label = rest.split_once(DASHES).filter(|(label, _)| is_label(label));
+    // Without the dashes at the end of its line the key itself would be taken for a label.
+    let label = rest
+        .split_once(DASHES)
+        .filter(|(label, _)| label.len() < 40 && label.bytes().all(is_label));
     let Some((label, rest)) = label else {
         return Err("a BEGIN line without its closing dashes".to_owned());
     };
@@ -100,6 +98,10 @@ pub(crate) fn read(text: &str) -> std::result::Result<Block, String> {
         encrypted,
         der: Zeroizing::new(der),
     })
+}
+
+fn is_label(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
 }
 
 fn compact(body: &str) -> String {
@@ -137,40 +139,41 @@ fn seen(text: &str) -> String {
         };
         return format!("it looks like a path{missing}; a path is given as file:///absolute/path");
     }
-    if is_bare(trimmed) {
+    if trimmed.len() > 200 && is_base64(trimmed) {
         return "the bare base64 of a key, without its BEGIN and END lines; put them around it"
             .to_owned();
     }
     "no PEM: there is no BEGIN line in it".to_owned()
 }
 
-/// Whether a text is base64 without armour: long, or short and of a DER sequence, as the key of an
-/// elliptic curve is.
-fn is_bare(text: &str) -> bool {
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\\".contains(&byte);
-    let is_base64 = |byte: u8| base64(byte) || byte.is_ascii_whitespace();
-    (text.len() > 200 || (text.len() > 40 && text.starts_with('M'))) && text.bytes().all(is_base64)
+/// Whether it may be base64, its line breaks real or written as `\n`.
+fn is_base64(text: &str) -> bool {
+    text.bytes().all(|byte| {
+        byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/=\\".contains(&byte)
+    })
 }
 
 fn is_path(text: &str) -> bool {
     let key_file = [".pem", ".key", ".crt", ".cer", ".p12", ".pub"]
         .iter()
         .any(|ending| text.ends_with(ending));
+    // The base64 of a key begins with M, the start of each DER sequence, and may hold slashes.
+    let is_der =
+        text.starts_with("MII") || text.starts_with('M') && text.len() > 40 && is_base64(text);
     text.len() < 200
         && !text.contains(['\n', '\r'])
-        && !text.starts_with("MII")
-        && !is_bare(text)
-        && !text.starts_with(DASHES)
+        && !text.contains(DASHES)
+        && !is_der
         && (key_file || text.contains(['/', '\\']))
 }
 
-/// A setting that is no key, as an error shows it: quoted if it is short, since a long one may be a
-/// key that was given in the wrong place.
-pub(crate) fn shown(text: &str) -> String {
-    if text.len() > 64 {
-        return outline(text);
+/// How a file is shown in an error; what is too long for one is likely a key in its place.
+pub(crate) fn file(path: &std::path::Path) -> String {
+    let address = format!("file://{}", path.display());
+    match is_path(&address) {
+        true => address,
+        false => outline(&address),
     }
-    format!("{text:?}")
 }
 
 /// How a text is shown in an error: a path as it is, anything else by its form and length.

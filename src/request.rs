@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::address::{Absolute, Base};
+use crate::catalogue::tree;
 use crate::chain::PathText;
 use crate::client::{Core, check_published};
 use crate::error::{Endpoint, Error, Result};
@@ -22,7 +23,7 @@ use crate::payload::Payload;
 use crate::protocol::v3::{self, Exchange, Stamp};
 use crate::query::Query;
 use crate::response::Response;
-use crate::template::{self, mask};
+use crate::template;
 use crate::transport::{Call, Limits};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
@@ -139,9 +140,7 @@ impl Request {
 
     /// Sets a header; it replaces a default of the same name, but never `Authorization`.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        let header = options::check_count(&self.headers)
-            .and_then(|()| options::header(name.as_ref(), value.as_ref()));
-        match header {
+        match options::header(name.as_ref(), value.as_ref()) {
             Ok((name, value)) => {
                 self.headers.insert(name, value);
             }
@@ -248,7 +247,6 @@ impl Request {
 
     /// Takes one option; a value that comes back belongs to a variable.
     fn option(&mut self, name: &str, value: Value) -> Result<Option<Value>, options::Problem> {
-        let named = |(given, wanted)| (format!("the option {name}: {given}"), wanted);
         match (name, value) {
             ("json", Value::String(_)) => {
                 return Err((
@@ -268,17 +266,15 @@ impl Request {
                 }
             }
             ("headers", value) => {
-                options::check_count(&self.headers).map_err(named)?;
-                for (name, value) in &options::headers(&value).map_err(named)? {
+                let headers = options::headers(&value);
+                let headers = headers
+                    .map_err(|(given, wanted)| (format!("the option headers: {given}"), wanted))?;
+                for (name, value) in &headers {
                     self.headers.append(name, value.clone());
                 }
             }
-            ("timeout", value) => {
-                self.timeout = Some(Limit::from_seconds(&value).map_err(named)?);
-            }
-            ("connect_timeout", value) => {
-                self.connect_timeout = Some(Limit::from_seconds(&value).map_err(named)?);
-            }
+            ("timeout", value) => self.timeout = Some(seconds(name, &value)?),
+            ("connect_timeout", value) => self.connect_timeout = Some(seconds(name, &value)?),
             ("base_uri", Value::String(text)) => {
                 match Base::parse(&text, self.core.plain_http.as_deref()) {
                     Ok(base) => self.base = Some(base),
@@ -333,7 +329,7 @@ impl Request {
             "{stranger} is neither an option ({}) nor a variable of the path ({variables})",
             options::known()
         );
-        let error = Error::template(stranger.as_str(), mask(&path.text), problem);
+        let error = Error::template(stranger.as_str(), problem);
         self.remember(error);
     }
 
@@ -345,9 +341,12 @@ impl Request {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
             Target::Absolute(address) => {
-                Cow::Owned(mask(address.target.path().trim_start_matches('/')))
+                // The catalogue knows a path without what stands before every request's.
+                let path = address.target.path();
+                let path = path.strip_prefix(&self.core.base.prefix).unwrap_or(path);
+                PathText::literal(path).masked()
             }
-            Target::None => Cow::Borrowed("an address"),
+            Target::None => Cow::Borrowed("client.url(…)"),
         };
         Endpoint {
             method: self.method.clone(),
@@ -412,7 +411,7 @@ impl Request {
             whole: self.timeout.unwrap_or(core.timeout),
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
         };
-        if self.debug || core.debug {
+        if self.debug {
             tracing::info!(%endpoint, %host, body_bytes = signed.body.len(), "request");
         }
         Ok(Outgoing {
@@ -433,15 +432,6 @@ impl Request {
         let path = match std::mem::replace(&mut self.target, Target::None) {
             Target::None => return Err(Error::request("the address", "one that can be sent")),
             Target::Absolute(address) => {
-                if !self.variables.is_empty()
-                    || !self.query.as_str().is_empty()
-                    || self.base.is_some()
-                {
-                    return Err(Error::request(
-                        "url: the address goes as it stands, without .query(), .var() or .base_uri()",
-                        "the whole address in client.url(address)",
-                    ));
-                }
                 if core.published.is_some() {
                     let is_base = address.authority == core.base.authority;
                     if !is_base {
@@ -456,7 +446,11 @@ impl Request {
             Target::Path(path) => path,
         };
         path.check()?;
-        let base = self.base.as_ref().unwrap_or(&core.base);
+        let own_host = self.base.is_none() && !core.has_own_base;
+        let of_endpoint = own_host.then(|| tree::walk(&path.text).place()?.host());
+        let of_endpoint = of_endpoint.flatten().map(Base::of_host).transpose()?;
+        let base = self.base.as_ref().or(of_endpoint.as_ref());
+        let base = base.unwrap_or(&core.base);
         check_published(core.published, base)?;
         let expanded = template::expand(&path.text, path.query.as_deref(), &self.variables)?;
         if expanded.path.is_empty() {
@@ -491,6 +485,11 @@ impl Request {
     }
 }
 
+fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
+    let limit = Limit::from_seconds(value);
+    limit.map_err(|(given, wanted)| (format!("the option {name}: {given}"), wanted))
+}
+
 fn refuse_v2(has_settings: bool) -> Error {
     if has_settings {
         return Error::request(
@@ -521,9 +520,13 @@ impl IntoFuture for Request {
 
 /// The future of a [`Request`]: signs when it is first polled, sends, and verifies the answer.
 ///
-/// It runs on the caller's tokio runtime, which needs its I/O and time drivers; under any other
-/// executor the I/O runs on a small runtime of the library's own. Dropping it abandons the
-/// request, which may have been sent.
+/// It runs on the caller's tokio runtime, which needs its I/O and time drivers (`enable_all`):
+/// polled on one without them it panics, as all of tokio's own I/O does. Under any other executor
+/// the I/O runs on a small runtime of the library's own. Dropping it abandons the request, which
+/// may have been sent.
+///
+/// Don't block the only thread of a tokio runtime on it with another executor's `block_on`: the
+/// runtime that is to carry the request then stands still. [`Request::wait`] is for that.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct ResponseFuture(Pin<Box<dyn Future<Output = Result<Response>> + Send>>);
 
@@ -568,7 +571,7 @@ impl Outgoing {
 
 /// Verifies what another HTTP client brought back for a request of [`Request::into_parts`].
 pub struct Answer {
-    exchange: Exchange,
+    pub(crate) exchange: Exchange,
 }
 
 impl Answer {

@@ -30,7 +30,6 @@ pub(crate) fn expand(
     query: Option<&str>,
     variables: &[(String, Value)],
 ) -> Result<Expanded> {
-    let shown = || mask(template);
     let names = names(template)?;
     let names_of_query = query.map(self::names).transpose()?.unwrap_or_default();
     let all = || names.iter().chain(&names_of_query);
@@ -42,10 +41,6 @@ pub(crate) fn expand(
     let mut path = String::with_capacity(template.len() + 32);
     let mut from_template = None;
     for (index, segment) in segments(template).into_iter().enumerate() {
-        if from_template.is_some() {
-            let problem = "a variable makes a query, and the path goes on behind it";
-            return Err(Error::template("?", shown(), problem));
-        }
         if index > 0 {
             path.push('/');
         }
@@ -53,14 +48,14 @@ pub(crate) fn expand(
             encode_text(&mut path, segment, is_path_text);
             continue;
         }
-        let filled = fill(segment, variables, template, is_path_text)?;
+        let filled = fill(segment, variables, is_path_text)?;
         let (filled, rest) = match filled.split_once('?') {
             Some((filled, rest)) => (filled, Some(rest)),
             None => (filled.as_str(), None),
         };
         if filled.contains('#') {
             let problem = "`{#…}` makes a fragment, and a fragment is never sent";
-            return Err(Error::template("#", shown(), problem));
+            return Err(Error::template("#", problem));
         }
         if let Some(rest) = rest {
             from_template = Some(rest.to_owned());
@@ -73,7 +68,7 @@ pub(crate) fn expand(
                 "the variable {name} leaves a path segment empty; give it a value (a trailing \
                  slash is asked for by `{{empty}}`)"
             );
-            return Err(Error::template(name, shown(), problem));
+            return Err(Error::template(name, problem));
         }
         path.push_str(filled);
     }
@@ -83,10 +78,10 @@ pub(crate) fn expand(
     if path.split('/').any(is_dots) {
         let problem = "a segment is `.` or `..` once the variables are filled, which would climb \
                        the path";
-        return Err(Error::template(".", shown(), problem));
+        return Err(Error::template(".", problem));
     }
     let written = match query {
-        Some(query) => Some(fill(query, variables, template, is_query_text)?),
+        Some(query) => Some(fill(query, variables, is_query_text)?),
         None => None,
     };
     let query = match (from_template, written) {
@@ -96,25 +91,13 @@ pub(crate) fn expand(
     Ok(Expanded { path, query })
 }
 
-/// The path as errors and logs may show it: what looks like a value is `{…}`.
+/// Whether a segment that the catalogue does not know looks like a value.
 ///
-/// No segment of WeChat Pay's paths holds two digits in a row, or anything but letters, digits,
-/// `-`, `_` and `.`; order numbers, openids with digits, dates and names do.
-pub(crate) fn mask(template: &str) -> String {
-    let mut shown = String::with_capacity(template.len());
-    for (index, segment) in segments(template).into_iter().enumerate() {
-        if index > 0 {
-            shown.push('/');
-        }
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let digits = |pair: &[u8]| pair.iter().all(u8::is_ascii_digit);
-        let value = !segment.contains('{')
-            && (!segment.bytes().all(is_plain)
-                || segment.len() > 64
-                || segment.as_bytes().windows(2).any(digits));
-        shown.push_str(if value { "{…}" } else { segment });
-    }
-    shown
+/// No segment of WeChat Pay's paths holds two digits in a row or a percent sign, and order
+/// numbers, openids with digits and dates do.
+pub(crate) fn looks_like_value(segment: &str) -> bool {
+    let digits = |pair: &[u8]| pair.iter().all(u8::is_ascii_digit);
+    segment.contains('%') || segment.len() > 64 || segment.as_bytes().windows(2).any(digits)
 }
 
 /// Appends `text` with everything percent-encoded but RFC 3986's unreserved characters.
@@ -132,21 +115,19 @@ pub(crate) fn encode_value(out: &mut String, text: &str) {
 pub(crate) fn encode_text(out: &mut String, text: &str, allowed: fn(u8) -> bool) {
     let bytes = text.as_bytes();
     for (index, &byte) in bytes.iter().enumerate() {
-        if allowed(byte) || is_triplet(bytes, index) {
+        let is_triplet = || {
+            byte == b'%'
+                && matches!(
+                    (bytes.get(index + 1), bytes.get(index + 2)),
+                    (Some(high), Some(low)) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
+                )
+        };
+        if allowed(byte) || is_triplet() {
             out.push(char::from(byte));
         } else {
             push_encoded(out, byte);
         }
     }
-}
-
-/// Whether a `%XX` begins here.
-pub(crate) fn is_triplet(bytes: &[u8], index: usize) -> bool {
-    bytes.get(index) == Some(&b'%')
-        && matches!(
-            (bytes.get(index + 1), bytes.get(index + 2)),
-            (Some(high), Some(low)) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
-        )
 }
 
 /// What may stand in a path as it is: RFC 3986's `pchar` and the slash.
@@ -177,7 +158,7 @@ fn is_dots(segment: &str) -> bool {
 }
 
 /// The pieces between the slashes that do not stand inside braces.
-fn segments(template: &str) -> Vec<&str> {
+pub(crate) fn segments(template: &str) -> Vec<&str> {
     let mut depth = 0_usize;
     template
         .split(|character| {
@@ -201,15 +182,15 @@ pub(crate) fn names(template: &str) -> Result<Vec<&str>> {
             .and_then(|rest| rest.strip_prefix('{'))
             .and_then(|rest| rest.split_once('}'));
         let Some((expression, after)) = expression else {
-            return Err(malformed(template, "a brace that has no partner"));
+            return Err(malformed("a brace that has no partner"));
         };
         if expression.contains('{') {
-            return Err(malformed(template, "a brace inside braces"));
+            return Err(malformed("a brace inside braces"));
         }
         for specification in variables_of(expression).split(',') {
             let name = specification.split([':', '*']).next().unwrap_or_default();
             if name.is_empty() {
-                return Err(malformed(template, "`{}` names no variable"));
+                return Err(malformed("`{}` names no variable"));
             }
             names.push(name);
         }
@@ -230,20 +211,15 @@ fn may_be_empty(segment: &str) -> bool {
 }
 
 /// Expands one piece of a template.
-fn fill(
-    piece: &str,
-    variables: &[(String, Value)],
-    template: &str,
-    allowed: fn(u8) -> bool,
-) -> Result<String> {
+fn fill(piece: &str, variables: &[(String, Value)], allowed: fn(u8) -> bool) -> Result<String> {
     let mut out = String::with_capacity(piece.len() + 32);
     let mut rest = piece;
     while let Some((literal, after)) = rest.split_once('{') {
         encode_text(&mut out, literal, allowed);
         let Some((expression, after)) = after.split_once('}') else {
-            return Err(malformed(template, "a brace that has no partner"));
+            return Err(malformed("a brace that has no partner"));
         };
-        fill_expression(&mut out, expression, variables, template)?;
+        fill_expression(&mut out, expression, variables)?;
         rest = after;
     }
     encode_text(&mut out, rest, allowed);
@@ -254,7 +230,6 @@ fn fill_expression(
     out: &mut String,
     expression: &str,
     variables: &[(String, Value)],
-    template: &str,
 ) -> Result<()> {
     let plain = variables_of(expression);
     let operator = expression
@@ -271,12 +246,17 @@ fn fill_expression(
         let Some(value) = find(variables, name) else {
             let problem =
                 format!("the variable {name} is missing; fill it with .var(\"{name}\", …)");
-            return Err(Error::template(name, mask(template), problem));
+            return Err(Error::template(name, problem));
         };
         let value = match limit {
             // iri-string 0.7.14 cuts at a byte, which panics inside a character.
-            Some(limit) => Cow::Owned(cut(value, limit, template)?),
+            Some(limit) => Cow::Owned(cut(value, limit)?),
             None => Cow::Borrowed(value),
+        };
+        // iri-string 0.7.14 panics where a reserved expansion meets some characters beyond ASCII.
+        let value = match operator {
+            "+" | "#" => Cow::Owned(reserved(&value)),
+            _ => value,
         };
         // RFC 6570 has no `-` in a name, and iri-string takes none.
         let written = name.replace('-', "%2D");
@@ -291,10 +271,10 @@ fn fill_expression(
     }
     rewritten.push('}');
     let parsed = UriTemplateStr::new(&rewritten)
-        .map_err(|_| malformed(template, "an expression that RFC 6570 does not know"))?;
+        .map_err(|_| malformed("an expression that RFC 6570 does not know"))?;
     let filled = parsed
         .expand::<UriSpec, _>(&values)
-        .map_err(|_| malformed(template, "an expression that these values can't fill"))?
+        .map_err(|_| malformed("an expression that these values can't fill"))?
         .to_string();
     // The operators that print names print them as they were written above.
     if matches!(operator, "?" | "&" | ";") {
@@ -313,14 +293,32 @@ fn find<'a>(variables: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
         .filter(|value| !value.is_null())
 }
 
-fn cut(value: &Value, limit: &str, template: &str) -> Result<Value> {
-    let Ok(limit) = limit.parse::<usize>() else {
-        return Err(malformed(template, "a length that is no number"));
+/// A value with everything encoded that a reserved expansion would encode.
+fn reserved(value: &Value) -> Value {
+    let encoded = |text: &str| {
+        let mut encoded = String::with_capacity(text.len());
+        encode_text(&mut encoded, text, |byte| {
+            is_query_text(byte) || b"#[]".contains(&byte)
+        });
+        encoded
     };
     match value {
-        Value::Array(_) | Value::Object(_) => {
-            Err(malformed(template, "a length on a list or an object"))
-        }
+        Value::Array(items) => items.iter().map(reserved).collect(),
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| (encoded(key), reserved(value)))
+            .collect(),
+        Value::Null => Value::Null,
+        scalar => Value::String(encoded(&text(scalar))),
+    }
+}
+
+fn cut(value: &Value, limit: &str) -> Result<Value> {
+    let Ok(limit) = limit.parse::<usize>() else {
+        return Err(malformed("a length that is no number"));
+    };
+    match value {
+        Value::Array(_) | Value::Object(_) => Err(malformed("a length on a list or an object")),
         scalar => Ok(Value::String(text(scalar).chars().take(limit).collect())),
     }
 }
@@ -351,8 +349,8 @@ impl Context for Values<'_> {
     }
 }
 
-fn malformed(template: &str, problem: &str) -> Error {
-    Error::template("", mask(template), format!("the template has {problem}"))
+fn malformed(problem: &str) -> Error {
+    Error::template("", format!("the template has {problem}"))
 }
 
 fn unknown(template: &str, given: &str, names: Vec<&str>) -> Error {
@@ -375,7 +373,7 @@ fn unknown(template: &str, given: &str, names: Vec<&str>) -> Error {
     } else {
         problem.push_str(&format!("; it has {}", names.join(", ")));
     }
-    Error::template(given, mask(template), problem)
+    Error::template(given, problem)
 }
 
 #[cfg(test)]
@@ -419,6 +417,21 @@ mod tests {
         assert_eq!(
             path("{x:2}", json!({"x": "微信支付"})),
             "%E5%BE%AE%E4%BF%A1"
+        );
+    }
+
+    #[test]
+    fn a_reserved_expansion_takes_every_character() {
+        for value in ["\u{feff}", "微信", "é", "🏠%E5", "a%", "%", "\u{10ffff}"] {
+            let expanded = path("x{+v}", json!({"v": value}));
+            assert!(
+                expanded.bytes().all(|byte| byte.is_ascii_graphic()),
+                "{expanded}"
+            );
+        }
+        assert_eq!(
+            path("{+v}", json!({"v": ["微", "a,b%2F/c"]})),
+            "%E5%BE%AE,a,b%2F/c"
         );
     }
 
@@ -479,11 +492,5 @@ mod tests {
         assert!(text.contains("closing underscore"), "{text}");
         let error = filled("a/out_trade_no_", json!({"out_trade_no": "1"})).unwrap_err();
         assert!(error.to_string().contains("opening underscore"));
-    }
-
-    #[test]
-    fn what_looks_like_a_value_is_masked() {
-        assert_eq!(mask("v3/pay/{id}/a-b_c"), "v3/pay/{id}/a-b_c");
-        assert_eq!(mask("v3/x/4200001234/close"), "v3/x/{…}/close");
     }
 }

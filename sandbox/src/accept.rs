@@ -1,4 +1,5 @@
-//! From the listener to a request and from an answer back to the wire: TCP, TLS, HTTP/1.1 and HTTP/2.
+//! From the listener to a request and from an answer back to the wire: TCP, TLS, HTTP/1.1 and
+//! HTTP/2.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -11,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -36,11 +37,13 @@ use crate::route;
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
-/// How long a connection that was cut is kept to swallow what the client still sends. Closing it at once would make TCP
-/// reset it, and a reset can destroy what the client has not read yet, such as half an answer.
+/// How long a connection that was cut is kept to swallow what the client still sends. Closing it at
+/// once would make TCP reset it, and a reset can destroy what the client has not read yet, such as
+/// half an answer.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// How much of a body over the limit is read and thrown away, so that the client gets to read the 413.
+/// How much of a body over the limit is read and thrown away, so that the client gets to read the
+/// 413.
 const SWALLOWED: usize = 64 * 1024 * 1024;
 
 /// What all connections share.
@@ -83,7 +86,8 @@ impl Server {
             swallow(stream).await;
             return;
         }
-        // A second handle of the socket: a cut closes it under hyper and TLS, which would say good-bye.
+        // A second handle of the socket: a cut closes it under hyper and TLS, which would say
+        // good-bye.
         let Ok((stream, socket)) = twice(stream) else {
             return;
         };
@@ -172,6 +176,8 @@ async fn answer(
     let (body, whole) = match read(body, route::limit(parts.uri.path())).await {
         Read::Whole(body) => (body, true),
         Read::TooLarge => (Bytes::new(), false),
+        // The client gave this one up; the connection is its other requests', too.
+        Read::Broken if parts.version == Version::HTTP_2 => return pending().await,
         Read::Broken => return never(&cut).await,
     };
     let request = Received::new(parts, body);
@@ -266,7 +272,8 @@ impl Body for Reply {
         }
         match &reply.cut {
             None => Poll::Ready(None),
-            // hyper flushes what it has while it waits for more; then the connection's own task sees the cut.
+            // hyper flushes what it has while it waits for more; then the connection's own task
+            // sees the cut.
             Some(cut) => {
                 cut.notify_one();
                 Poll::Pending
@@ -306,8 +313,8 @@ fn now() -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Makes a certificate authority and a certificate of it for 127.0.0.1 and localhost, both of which live as long as this
-/// sandbox, and returns the authority as PEM.
+/// Makes a certificate authority and a certificate of it for 127.0.0.1 and localhost, both of which
+/// live as long as this sandbox, and returns the authority as PEM.
 pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
     let day = Duration::from_secs(24 * 60 * 60);
     // From yesterday, for a client whose clock is a little behind.

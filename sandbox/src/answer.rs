@@ -28,7 +28,8 @@ pub(crate) const SIGNATURE_TYPE: HeaderName = HeaderName::from_static("wechatpay
 pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("wechatpay-timestamp");
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// 64 characters, so that every one is as likely as the others; `0` and `1` fill the last two places twice over.
+/// 64 characters, so that every one is as likely as the others; `0` and `1` fill the last two
+/// places twice over.
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678901";
 
 /// An answer that has yet to be signed.
@@ -76,7 +77,8 @@ impl Answer {
         }
     }
 
-    /// Signs the answer as of `timestamp`, which is a text so that a misbehaving gateway can say anything.
+    /// Signs the answer as of `timestamp`, which is a text so that a misbehaving gateway can say
+    /// anything.
     pub(crate) fn sign(self, key: &PlatformKey, timestamp: &str) -> Response<Bytes> {
         let mut headers = self.headers;
         if self.signed {
@@ -113,10 +115,6 @@ fn request_id(number: u32) -> String {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    reason = "a test may panic, that is how it reports"
-)]
 mod tests {
     use super::*;
 

@@ -1,6 +1,7 @@
 //! Who sent this? The gateway's own reading of WeChat Pay's APIv3 signature rules.
 //!
-//! Nothing here is shared with a client: the message that is verified is built from the request as it came.
+//! Nothing here is shared with a client: the message that is verified is built from the request as
+//! it came.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -21,11 +22,12 @@ pub(crate) const SCHEME: &str = "WECHATPAY2-SHA256-RSA2048";
 /// How far a request's time stamp may be from the gateway's clock, in seconds, either way.
 const TOLERANCE: u64 = 300;
 
-/// How long a nonce is remembered, in seconds. A time stamp that is [`TOLERANCE`] ahead when it is first seen is still
-/// good until twice that has passed.
+/// How long a nonce is remembered, in seconds. A time stamp that is [`TOLERANCE`] ahead when it is
+/// first seen is still good until twice that has passed.
 const MEMORY: i64 = 2 * TOLERANCE as i64;
 
-/// How much of the body the gateway shows in `truncated_sign_message`, in bytes, as WeChat Pay does.
+/// How much of the body the gateway shows in `truncated_sign_message`, in bytes, as WeChat Pay
+/// does.
 const SHOWN_OF_BODY: usize = 8;
 
 /// What an `Authorization` header says, as it stands: nothing is checked but the form.
@@ -77,8 +79,9 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Takes an `Authorization` header apart: the scheme, one space, then `mchid`, `nonce_str`, `signature`, `timestamp`
-/// and `serial_no` in any order, each once, quoted and not empty, separated by single commas, and nothing else.
+/// Takes an `Authorization` header apart: the scheme, one space, then `mchid`, `nonce_str`,
+/// `signature`, `timestamp` and `serial_no` in any order, each once, quoted and not empty,
+/// separated by single commas, and nothing else.
 ///
 /// # Errors
 ///
@@ -222,8 +225,9 @@ impl Refusal {
     }
 }
 
-/// `detail` of a `SIGN_ERROR` that is not about the signature itself. There is no `sign_information`: a client takes that
-/// as the message to compare with its own, and here the message is not what is wrong.
+/// `detail` of a `SIGN_ERROR` that is not about the signature itself. There is no
+/// `sign_information`: a client takes that as the message to compare with its own, and here the
+/// message is not what is wrong.
 fn detail(field: &str, issue: &str) -> Value {
     json!({ "detail": { "issue": issue }, "field": field, "location": "authorization" })
 }
@@ -359,10 +363,6 @@ impl Nonces {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    reason = "a test may panic, that is how it reports"
-)]
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::KeyPair;

@@ -1,4 +1,5 @@
-//! `POST /v3/marketing/busifavor/product-coupons/send`: the gateway gives a coupon, and the same one for the same order.
+//! `POST /v3/marketing/busifavor/product-coupons/send`: the gateway gives a coupon, and the same
+//! one for the same order.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! The gateway between a request that has been read and the answer that is to be written. It does no I/O and reads no
-//! clock: both come in.
+//! The gateway between a request that has been read and the answer that is to be written. It does
+//! no I/O and reads no clock: both come in.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,8 +16,8 @@ use crate::misbehaviour::{Misbehaviour, Script};
 use crate::received::Received;
 use crate::route::{self, Business};
 
-/// How many requests are kept for [`Sandbox::received`](crate::Sandbox::received): more than a test looks at, and not so
-/// many that a benchmark fills the memory.
+/// How many requests are kept for [`Sandbox::received`](crate::Sandbox::received): more than a test
+/// looks at, and not so many that a benchmark fills the memory.
 pub(crate) const KEPT: usize = 65_536;
 
 pub(crate) struct Gateway {

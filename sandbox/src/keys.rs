@@ -1,7 +1,8 @@
 //! The public test keys, and what the gateway does with its own.
 //!
-//! Everything in this file and in `keys/` is published: it proves nothing and protects nothing. No account at WeChat Pay
-//! has these values, so a request signed with them that goes astray is refused there.
+//! Everything in this file and in `keys/` is published: it proves nothing and protects nothing. No
+//! account at WeChat Pay has these values, so a request signed with them that goes astray is
+//! refused there.
 
 use std::io;
 
@@ -57,15 +58,16 @@ impl PlatformKey {
             pair,
             random: SystemRandom::new(),
         };
-        // The first signature of a process takes AWS-LC some 30 ms; let the start pay for it, not the first answer.
+        // The first signature of a process takes AWS-LC some 30 ms; let the start pay for it, not
+        // the first answer.
         key.sign(b"");
         Ok(key)
     }
 
     /// Signs with RSA PKCS#1 v1.5 and SHA-256, as Base64.
     ///
-    /// The fixed key can't fail to sign. If it did, the signature would be empty, which every client refuses: a gateway
-    /// that can't sign must not look like one that did.
+    /// The fixed key can't fail to sign. If it did, the signature would be empty, which every
+    /// client refuses: a gateway that can't sign must not look like one that did.
     pub(crate) fn sign(&self, message: &[u8]) -> String {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         match self
@@ -102,10 +104,12 @@ impl MerchantKey {
     }
 }
 
-/// Fills a text of `length` characters from `alphabet`, whose length must be a power of two for the choice to be even.
+/// Fills a text of `length` characters from `alphabet`, whose length must be a power of two for the
+/// choice to be even.
 pub(crate) fn random_text(alphabet: &[u8], length: usize) -> String {
     let mut bytes = vec![0_u8; length];
-    // Without a random source the text is constant. That weakens nothing here: only the client's own nonces matter.
+    // Without a random source the text is constant. That weakens nothing here: only the client's
+    // own nonces matter.
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     bytes
         .into_iter()

@@ -1,7 +1,8 @@
 //! An honest WeChat Pay APIv3 gateway on loopback, for tests.
 //!
-//! [`Sandbox::start`] opens a gateway on a free port of 127.0.0.1, with TLS, HTTP/1.1 and HTTP/2. It checks what WeChat Pay
-//! checks, by its own reading of the rules and with no code of any client, signs every answer, and remembers what it got:
+//! [`Sandbox::start`] opens a gateway on a free port of 127.0.0.1, with TLS, HTTP/1.1 and HTTP/2.
+//! It checks what WeChat Pay checks, by its own reading of the rules and with no code of any
+//! client, signs every answer, and remembers what it got:
 //!
 //! ```
 //! # use futures::executor::block_on;
@@ -26,7 +27,8 @@
 //!
 //! Any other client, in any language, gets what it needs from [`Sandbox::environment`].
 //!
-//! It also misbehaves, when it is told to, as the real gateway and the network before it do on a bad day:
+//! It also misbehaves, when it is told to, as the real gateway and the network before it do on a
+//! bad day:
 //!
 //! ```
 //! # use futures::executor::block_on;
@@ -46,16 +48,17 @@
 //!
 //! # What it checks
 //!
-//! In this order: that there is a `User-Agent` and an `Accept` (400 `INVALID_REQUEST`); the form of `Authorization`, the
-//! merchant number, the serial, a time stamp at most 300 s from its clock, a nonce of 1 to 32 characters, the signature over
-//! the method, the target as it came over the wire and the bytes of the body, and that the nonce was not used before (401
-//! `SIGN_ERROR`); path and method (404, 405); fields, types and enumerations (400 `PARAM_ERROR`). A body over 2 MB is
+//! In this order: that there is a `User-Agent` and an `Accept` (400 `INVALID_REQUEST`); the form of
+//! `Authorization`, the merchant number, the serial, a time stamp at most 300 s from its clock, a
+//! nonce of 1 to 32 characters, the signature over the method, the target as it came over the wire
+//! and the bytes of the body, and that the nonce was not used before (401 `SIGN_ERROR`); path and
+//! method (404, 405); fields, types and enumerations (400 `PARAM_ERROR`). A body over 2 MB is
 //! answered with 413 before all this.
 //!
 //! # Its keys are public
 //!
-//! Key pairs, APIv3 key and APIv2 key are fixed and published in this crate's source: use them on loopback and nowhere else.
-//! Only the TLS certificate is made anew at each start.
+//! Key pairs, APIv3 key and APIv2 key are fixed and published in this crate's source: use them on
+//! loopback and nowhere else. Only the TLS certificate is made anew at each start.
 
 mod accept;
 mod answer;
@@ -87,8 +90,8 @@ use crate::gateway::Gateway;
 pub use crate::misbehaviour::Misbehaviour;
 pub use crate::received::Received;
 
-/// How long [`Sandbox::refuse`] and dropping a [`Sandbox`] wait for the port to close. It takes well under a millisecond;
-/// this is so that nothing can hang.
+/// How long [`Sandbox::refuse`] and dropping a [`Sandbox`] wait for the port to close. It takes
+/// well under a millisecond; this is so that nothing can hang.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// A WeChat Pay gateway on loopback, on threads of its own. Dropping it shuts it down.
@@ -205,8 +208,9 @@ impl Sandbox {
         base_uri(self.root_certificate.is_some(), self.address)
     }
 
-    /// All settings as environment variables, for another process or another language. Keys and certificates are PEM
-    /// text, not paths; `WECHATPAY_CERTS` is `serial=PEM`; `WECHATPAY_CA` is absent for plain http.
+    /// All settings as environment variables, for another process or another language. Keys and
+    /// certificates are PEM text, not paths; `WECHATPAY_CERTS` is `serial=PEM`; `WECHATPAY_CA`
+    /// is absent for plain http.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let certs = format!("{}={}", self.platform_serial(), self.platform_public_key());
@@ -229,8 +233,8 @@ impl Sandbox {
             .collect()
     }
 
-    /// The requests that were read, in the order in which they were, also the refused ones. A request is there before its
-    /// answer is sent. Of very many, the last 65,536 are kept.
+    /// The requests that were read, in the order in which they were, also the refused ones. A
+    /// request is there before its answer is sent. Of very many, the last 65,536 are kept.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.gateway.received()
@@ -242,15 +246,18 @@ impl Sandbox {
         self.gateway.connections()
     }
 
-    /// Has the next request that nothing else is waiting for go wrong in this way. Several calls make a queue.
+    /// Has the next request that nothing else is waiting for go wrong in this way. Several calls
+    /// make a queue.
     ///
-    /// [`CutBeforeRead`](Misbehaviour::CutBeforeRead) happens to the next new connection or to the next request on an
-    /// open one, whichever comes first; [`TlsNeverAnswers`](Misbehaviour::TlsNeverAnswers) to the next new connection.
+    /// [`CutBeforeRead`](Misbehaviour::CutBeforeRead) happens to the next new connection or to the
+    /// next request on an open one, whichever comes first;
+    /// [`TlsNeverAnswers`](Misbehaviour::TlsNeverAnswers) to the next new connection.
     pub fn misbehave(&self, misbehaviour: Misbehaviour) {
         self.gateway.script.push(misbehaviour);
     }
 
-    /// Has every request for which the queue holds nothing go wrong in this way, until [`behave`](Self::behave).
+    /// Has every request for which the queue holds nothing go wrong in this way, until
+    /// [`behave`](Self::behave).
     pub fn misbehave_always(&self, misbehaviour: Misbehaviour) {
         self.gateway.script.always(misbehaviour);
     }
@@ -260,8 +267,9 @@ impl Sandbox {
         self.gateway.script.clear();
     }
 
-    /// Closes the port, so that from the return of this call on connections to it are refused, and ends the connections
-    /// that are open as soon as they have no request in flight. For good: there is no way back.
+    /// Closes the port, so that from the return of this call on connections to it are refused, and
+    /// ends the connections that are open as soon as they have no request in flight. For good:
+    /// there is no way back.
     pub fn refuse(&self) {
         self.closing.send_replace(true);
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -273,7 +281,8 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.refuse();
         if let Some(runtime) = self.runtime.take() {
-            // Dropping a runtime inside another one panics; this doesn't, and it doesn't wait for connections.
+            // Dropping a runtime inside another one panics; this doesn't, and it doesn't wait for
+            // connections.
             runtime.shutdown_background();
         }
     }
@@ -316,7 +325,8 @@ impl Builder {
     /// When the system gives no thread or no port.
     pub async fn start(self) -> io::Result<Sandbox> {
         let (done, started) = oneshot::channel();
-        // Making keys and the first signature take tens of milliseconds, which an executor's thread should not spend.
+        // Making keys and the first signature take tens of milliseconds, which an executor's thread
+        // should not spend.
         std::thread::Builder::new()
             .name("wechatpay-sandbox-start".to_owned())
             .spawn(move || {
@@ -344,7 +354,8 @@ impl Builder {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        // Threads of its own: a test that blocks its only thread on an answer must not block the gateway that gives it.
+        // Threads of its own: a test that blocks its only thread on an answer must not block the
+        // gateway that gives it.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("wechatpay-sandbox")

@@ -16,27 +16,29 @@ use crate::answer::{
 /// One way in which the gateway, or the network before it, misbehaves: see
 /// [`Sandbox::misbehave`](crate::Sandbox::misbehave).
 ///
-/// The request is authenticated as always, and a bad one still gets its 401. What changes the signature then changes that
-/// of the 401, too. Only [`Raw`](Self::Raw), the three cuts and [`TlsNeverAnswers`](Self::TlsNeverAnswers) happen to
-/// any request, however it is signed.
+/// The request is authenticated as always, and a bad one still gets its 401. What changes the
+/// signature then changes that of the 401, too. Only [`Raw`](Self::Raw), the three cuts and
+/// [`TlsNeverAnswers`](Self::TlsNeverAnswers) happen to any request, however it is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
     /// The answer is good, but has none of the five `Wechatpay-*` headers of a signature.
     Unsigned,
-    /// The answer is good, but has not this header: `Wechatpay-Nonce`, `-Serial`, `-Signature` or `-Timestamp`, in any
-    /// case; any other header of the answer works, too.
+    /// The answer is good, but has not this header: `Wechatpay-Nonce`, `-Serial`, `-Signature` or
+    /// `-Timestamp`, in any case; any other header of the answer works, too.
     WithoutHeader(String),
     /// The answer is signed by the right key, but says that the key has this serial.
     UnknownSerial(String),
     /// The signature is Base64 of the right length, but not one over this answer.
     SignatureAltered,
-    /// One character of the body was changed after it was signed: a digit where there is one, so that JSON stays JSON.
+    /// One character of the body was changed after it was signed: a digit where there is one, so
+    /// that JSON stays JSON.
     BodyAltered,
-    /// The answer's time stamp is this many seconds from the gateway's clock, and the answer is signed with it.
+    /// The answer's time stamp is this many seconds from the gateway's clock, and the answer is
+    /// signed with it.
     ClockOffset(i64),
-    /// The answer's time stamp is this text, and the answer is signed with it. A text that no header can hold, such as
-    /// one with a line break, leaves the header out.
+    /// The answer's time stamp is this text, and the answer is signed with it. A text that no
+    /// header can hold, such as one with a line break, leaves the header out.
     Timestamp(String),
     /// `Wechatpay-Signature-Type` is this.
     SignatureType(String),
@@ -53,8 +55,9 @@ pub enum Misbehaviour {
     },
     /// Exactly this answer; the request is not carried out.
     ///
-    /// [`html`](Self::html), [`json`](Self::json), [`half_json`](Self::half_json), [`empty`](Self::empty),
-    /// [`no_content`](Self::no_content) and [`redirect`](Self::redirect) make the common ones.
+    /// [`html`](Self::html), [`json`](Self::json), [`half_json`](Self::half_json),
+    /// [`empty`](Self::empty), [`no_content`](Self::no_content) and
+    /// [`redirect`](Self::redirect) make the common ones.
     Raw {
         /// The HTTP status; what is none, or is below 200, becomes 500.
         status: u16,
@@ -69,15 +72,18 @@ pub enum Misbehaviour {
     },
     /// The request is carried out, and the answer is good, but comes this much later.
     Delay(Duration),
-    /// The connection is accepted, with its TLS handshake, and closed before a request is read. Where the client uses a
-    /// connection that is open already, that one is closed when the request's headers have come, and the body is not read.
+    /// The connection is accepted, with its TLS handshake, and closed before a request is read.
+    /// Where the client uses a connection that is open already, that one is closed when the
+    /// request's headers have come, and the body is not read.
     CutBeforeRead,
     /// The whole request is read and carried out, and the connection is closed without an answer.
     CutAfterRead,
-    /// The request is carried out, the answer's headers and half of its body are sent, and the connection is closed.
+    /// The request is carried out, the answer's headers and half of its body are sent, and the
+    /// connection is closed.
     CutInAnswer,
-    /// The connection is accepted, and nothing is ever said on it: no TLS handshake, or over plain http no answer. It
-    /// waits for the next new connection; requests on open ones are answered meanwhile.
+    /// The connection is accepted, and nothing is ever said on it: no TLS handshake, or over plain
+    /// http no answer. It waits for the next new connection; requests on open ones are answered
+    /// meanwhile.
     TlsNeverAnswers,
 }
 
@@ -277,10 +283,11 @@ fn signature(answer: &Response<Bytes>) -> String {
         .unwrap_or_default()
 }
 
-/// Changes one digit, or where there is none one letter, near the middle; a text without either gets a space.
+/// Changes one digit, or where there is none one letter, near the middle; a text without either
+/// gets a space.
 ///
-/// The middle, because the last character of Base64 before its padding may hold bits that no decoder looks at; a digit,
-/// because that leaves JSON what it was.
+/// The middle, because the last character of Base64 before its padding may hold bits that no
+/// decoder looks at; a digit, because that leaves JSON what it was.
 fn alter(text: &[u8]) -> Vec<u8> {
     let mut altered = text.to_vec();
     let middle = text.len() / 2;
@@ -324,7 +331,8 @@ impl Script {
         self.with(|state| *state = State::default());
     }
 
-    /// What happens to a new connection: the first of the queue, if it is about connections, or else the standing one.
+    /// What happens to a new connection: the first of the queue, if it is about connections, or
+    /// else the standing one.
     pub(crate) fn for_connection(&self) -> Option<Misbehaviour> {
         let concerns = |misbehaviour: &Misbehaviour| {
             matches!(

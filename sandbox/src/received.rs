@@ -18,7 +18,8 @@ pub struct Received {
 
 impl Received {
     pub(crate) fn new(parts: Parts, body: Bytes) -> Self {
-        // The text as it came: http::Uri keeps path and query byte for byte. It has neither for `*` and for CONNECT.
+        // The text as it came: http::Uri keeps path and query byte for byte. It has neither for `*`
+        // and for CONNECT.
         let target = match parts.uri.path_and_query() {
             Some(target) => target.as_str().to_owned(),
             None => parts.uri.to_string(),
@@ -39,7 +40,8 @@ impl Received {
         self.method.as_str()
     }
 
-    /// The path and the query exactly as they came over the wire: the second line of what was to be signed.
+    /// The path and the query exactly as they came over the wire: the second line of what was to be
+    /// signed.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
@@ -54,7 +56,8 @@ impl Received {
         }
     }
 
-    /// The first value of a header, looked up without regard to case; `None` when it is absent or not UTF-8.
+    /// The first value of a header, looked up without regard to case; `None` when it is absent or
+    /// not UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
@@ -89,10 +92,6 @@ impl Received {
     }
 
     #[cfg(test)]
-    #[expect(
-        clippy::unwrap_used,
-        reason = "a test may panic, that is how it reports"
-    )]
     pub(crate) fn for_test(
         method: &str,
         target: &str,

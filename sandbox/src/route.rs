@@ -60,7 +60,8 @@ pub(crate) fn limit(path: &str) -> usize {
     }
 }
 
-/// The answer to a body over the limit. It comes before any other check: a signature can't be verified without the body.
+/// The answer to a body over the limit. It comes before any other check: a signature can't be
+/// verified without the body.
 pub(crate) fn too_large() -> Answer {
     Answer::error(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -50,14 +50,22 @@ impl<P> From<At<P>> for Chain {
     }
 }
 
-/// Turns a tree of segments into the places of the module it stands in.
+/// Turns a tree of segments into the places of the module it stands in, and into the `TREE` that
+/// [`endpoints`] reads.
 ///
-/// The first line is the root. Each line after it is `name "segment"`, or `(_name_ name)` for a
-/// variable, then in brackets the verbs that are known with their official titles, then in braces
-/// what may follow; brackets and braces may be absent.
+/// The first line is the root. Each line after it is a place: for a segment `method "segment"`,
+/// for a variable `_name_ name "{name}"`, the methods for the template and for the value. Then may
+/// follow, in this order:
+///
+/// - `@ "host"`, for a place whose endpoints, here and below, have a host of their own;
+/// - in brackets the known verbs with their official titles, and in parentheses behind a title what
+///   the client acts on: `certificate` (APIv2's mutual TLS), and the sensitive fields as JSON
+///   pointers of the `request` and the `response`, or as names of the `query`;
+/// - in braces what may follow.
 macro_rules! places {
-    ($root:ident $segment:literal { $($inner:tt)* }) => {
+    ($root:ident $segment:literal $(@ $host:literal)? { $($inner:tt)* }) => {
         /// Marks this place.
+        #[doc(hidden)]
         #[derive(Debug)]
         #[non_exhaustive]
         pub enum Here {}
@@ -70,75 +78,110 @@ macro_rules! places {
         }
 
         places!(@in [$segment] $($inner)*);
+
+        pub(in crate::catalogue) static TREE: $crate::catalogue::tree::Node = $crate::catalogue::tree::Node {
+            method: stringify!($root),
+            segment: $segment,
+            host: places!(@host $($host)?),
+            verbs: &[],
+            children: places!(@children $($inner)*),
+        };
     };
 
-    (@in [$path:expr]) => {};
-    (@in [$path:expr] ($mark:ident $name:ident) [$($verb:ident $title:literal),+] {$($inner:tt)*} $($rest:tt)*) => {
-        places!(@variable [$path] $mark $name [$($verb $title),+] {$($inner)*});
-        places!(@in [$path] $($rest)*);
-    };
-    (@in [$path:expr] ($mark:ident $name:ident) [$($verb:ident $title:literal),+] $($rest:tt)*) => {
-        places!(@variable [$path] $mark $name [$($verb $title),+] {});
-        places!(@in [$path] $($rest)*);
-    };
-    (@in [$path:expr] ($mark:ident $name:ident) {$($inner:tt)*} $($rest:tt)*) => {
-        places!(@variable [$path] $mark $name [] {$($inner)*});
-        places!(@in [$path] $($rest)*);
-    };
-    (@in [$path:expr] $name:ident $segment:literal [$($verb:ident $title:literal),+] {$($inner:tt)*} $($rest:tt)*) => {
-        places!(@segment [$path] $name $segment [$($verb $title),+] {$($inner)*});
-        places!(@in [$path] $($rest)*);
-    };
-    (@in [$path:expr] $name:ident $segment:literal [$($verb:ident $title:literal),+] $($rest:tt)*) => {
-        places!(@segment [$path] $name $segment [$($verb $title),+] {});
-        places!(@in [$path] $($rest)*);
-    };
-    (@in [$path:expr] $name:ident $segment:literal {$($inner:tt)*} $($rest:tt)*) => {
-        places!(@segment [$path] $name $segment [] {$($inner)*});
-        places!(@in [$path] $($rest)*);
+    (@in [$path:expr] $(
+        $method:ident $($value:ident)? $segment:literal $(@ $host:literal)?
+        $([ $($verb:ident $title:literal $(( $($mark:tt)* ))?),+ ])?
+        $({ $($inner:tt)* })?
+    )*) => {
+        $(
+            places!(@place [$path] $method $($value)? $segment [$($($title)+)?]);
+
+            #[doc = concat!("`", $path, "/", $segment, "`")]
+            $($(
+                #[doc = ""]
+                #[doc = concat!("- ", stringify!($verb), " ", $title)]
+            )+
+            #[doc = ""]
+            #[doc = concat!("<https://wechatpay.im/openapi/", $path, "/", $segment, ">")])?
+            pub mod $method {
+                /// Marks this place.
+                #[doc(hidden)]
+                #[derive(Debug)]
+                #[non_exhaustive]
+                pub enum Here {}
+
+                places!(@in [concat!($path, "/", $segment)] $($($inner)*)?);
+            }
+        )*
     };
 
-    (@segment [$path:expr] $name:ident $segment:literal [$($verb:ident $title:literal),*] {$($inner:tt)*}) => {
+    (@place [$path:expr] $method:ident $segment:literal [$($title:literal)*]) => {
+        #[doc(hidden)]
         impl $crate::catalogue::At<Here> {
             #[doc = concat!("The segment `", $segment, "`.")]
-            $(#[doc = ""] #[doc = $title])*
-            pub fn $name(&self) -> $crate::catalogue::At<$name::Here> {
+            $(
+                #[doc = ""]
+                #[doc = $title]
+            )*
+            pub fn $method(&self) -> $crate::catalogue::At<$method::Here> {
                 let chain = self.step(concat!($path, "/", $segment), $segment);
                 $crate::catalogue::At::new(chain)
             }
         }
-        places!(@module $name [concat!($path, "/", $segment)] [$($verb $title),*] {$($inner)*});
     };
-    (@variable [$path:expr] $mark:ident $name:ident [$($verb:ident $title:literal),*] {$($inner:tt)*}) => {
+    (@place [$path:expr] $method:ident $value:ident $segment:literal [$($title:literal)*]) => {
+        places!(@place [$path] $method $segment [$($title)*]);
+
+        #[doc(hidden)]
         impl $crate::catalogue::At<Here> {
-            #[doc = concat!("The template `{", stringify!($name), "}`, filled by `.var(\"", stringify!($name), "\", …)`.")]
-            $(#[doc = ""] #[doc = $title])*
-            pub fn $mark(&self) -> $crate::catalogue::At<$name::Here> {
-                let segment = concat!("{", stringify!($name), "}");
-                let chain = self.step(concat!($path, "/{", stringify!($name), "}"), segment);
-                $crate::catalogue::At::new(chain)
-            }
-
-            #[doc = concat!("A value for `{", stringify!($name), "}`: percent-encoded, its letters as they are.")]
-            $(#[doc = ""] #[doc = $title])*
-            pub fn $name(&self, value: impl AsRef<str>) -> $crate::catalogue::At<$name::Here> {
-                $crate::catalogue::At::new(self.value(stringify!($name), value.as_ref()))
+            #[doc = concat!("A value for `", $segment, "`: percent-encoded, its letters as they are.")]
+            $(
+                #[doc = ""]
+                #[doc = $title]
+            )*
+            pub fn $value(&self, value: impl AsRef<str>) -> $crate::catalogue::At<$method::Here> {
+                $crate::catalogue::At::new(self.value(stringify!($value), value.as_ref()))
             }
         }
-        places!(@module $name [concat!($path, "/{", stringify!($name), "}")] [$($verb $title),*] {$($inner)*});
     };
-    (@module $name:ident [$path:expr] [$($verb:ident $title:literal),*] {$($inner:tt)*}) => {
-        #[doc = concat!("`", $path, "`")]
-        $(#[doc = ""] #[doc = concat!(stringify!($verb), " ", $title)])*
-        pub mod $name {
-            /// Marks this place.
-            #[derive(Debug)]
-            #[non_exhaustive]
-            pub enum Here {}
 
-            places!(@in [$path] $($inner)*);
-        }
+    (@children $(
+        $method:ident $($value:ident)? $segment:literal $(@ $host:literal)?
+        $([ $($verb:ident $title:literal $(( $($mark:tt)* ))?),+ ])?
+        $({ $($inner:tt)* })?
+    )*) => {
+        &[$(
+            $crate::catalogue::tree::Node {
+                method: stringify!($method),
+                segment: $segment,
+                host: places!(@host $($host)?),
+                verbs: &[$($(
+                    $crate::catalogue::tree::Verb {
+                        verb: stringify!($verb),
+                        title: $title,
+                        marks: places!(@marks $($($mark)*)?),
+                    }
+                ),+)?],
+                children: places!(@children $($($inner)*)?),
+            }
+        ),*]
+    };
+    (@host) => { None };
+    (@host $host:literal) => { Some($host) };
+    (@marks $($mark:ident $(: $fields:literal)?),*) => {
+        &[$((stringify!($mark), concat!($($fields)?))),*]
     };
 }
 
+pub(crate) mod tree;
+
+pub mod overseas;
+pub mod v2;
 pub mod v3;
+
+pub use tree::{Endpoint, Endpoints, endpoints};
+
+/// Every endpoint, on one page.
+#[cfg_attr(doc, doc = "")]
+#[cfg_attr(doc, doc = include_str!("table.md"))]
+pub mod table {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use x509_cert::der::asn1::UintRef;
-use x509_cert::der::{Decode, Reader as _, SliceReader};
+use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -214,22 +214,23 @@ fn rsa_of_spki(spki: &[u8]) -> std::result::Result<Arc<[u8]>, &'static str> {
     }
     const BROKEN: &str = "an RSA public key whose DER is broken";
     let key = info.subject_public_key.as_bytes().ok_or(BROKEN)?;
-    match modulus_bits(key).map_err(|_| BROKEN)? {
-        ..2048 => Err("an RSA public key of fewer than 2048 bits"),
-        2048..=8192 => Ok(key.into()),
-        _ => Err("an RSA public key of more than 8192 bits"),
+    match modulus_bits(key) {
+        Ok(..2048) => Err("an RSA public key of fewer than 2048 bits"),
+        Ok(8193..) => Err("an RSA public key of more than 8192 bits"),
+        Ok(_) => Ok(key.into()),
+        Err(_) => Err(BROKEN),
     }
 }
 
 /// The size of a PKCS#1 public key.
-fn modulus_bits(key: &[u8]) -> x509_cert::der::Result<usize> {
+fn modulus_bits(key: &[u8]) -> x509_cert::der::Result<u32> {
     let mut reader = SliceReader::new(key)?;
-    let bits = reader.sequence(|inner| {
-        let modulus = UintRef::decode(inner)?;
-        UintRef::decode(inner)?;
+    let bits = reader.sequence(|reader| {
+        let modulus = UintRef::decode(reader)?;
+        UintRef::decode(reader)?;
         let bytes = modulus.as_bytes();
         let zeros = bytes.first().map_or(0, |byte| byte.leading_zeros());
-        x509_cert::der::Result::Ok(bytes.len() * 8 - zeros as usize)
+        Ok::<_, x509_cert::der::Error>(u32::from(modulus.len()) * 8 - zeros)
     })?;
     reader.finish()?;
     Ok(bits)
@@ -245,10 +246,12 @@ impl Origin<'_> {
     fn refuse(&self, seen: &str, wanted: &str) -> Error {
         let (origin, command) = match self {
             Self::Text(text) => (pem::outline(text), None),
-            Self::File(path) => (
-                format!("file://{}", path.display()),
-                Some(command(&path.display().to_string(), seen)),
-            ),
+            Self::File(path) => {
+                let origin = pem::file(path);
+                let shown = origin.strip_prefix("file://");
+                let command = shown.map(|path| command(path, seen));
+                (origin, command)
+            }
         };
         Error::Key(Box::new(KeyError {
             setting: None,
@@ -274,7 +277,15 @@ fn read(path: &Path, wanted: &str) -> Result<(Zeroizing<String>, Origin<'static>
     let origin = Origin::File(path.to_owned());
     let bytes = match std::fs::read(path) {
         Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) => return Err(origin.refuse(&format!("can't be read: {error}"), wanted)),
+        Err(error) => {
+            return Err(Error::Key(Box::new(KeyError {
+                setting: None,
+                origin: pem::file(path),
+                seen: format!("the file can't be read: {error}"),
+                wanted: wanted.to_owned(),
+                command: None,
+            })));
+        }
     };
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok((Zeroizing::new(text.to_owned()), origin)),
@@ -320,13 +331,17 @@ fn from_setting<T>(
         return from_pem(text);
     };
     let path = Path::new(rest);
-    if path.is_absolute() {
+    let seen = if rest.contains("-----BEGIN ") {
+        "PEM text behind file://"
+    } else if path.is_absolute() {
         return from_file(path);
-    }
+    } else {
+        "a file address whose path is not absolute"
+    };
     Err(Error::Key(Box::new(KeyError {
         setting: None,
         origin: pem::outline(trimmed),
-        seen: "a file address whose path is not absolute".to_owned(),
+        seen: seen.to_owned(),
         wanted: wanted.to_owned(),
         command: None,
     })))

@@ -7,6 +7,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
+use crate::catalogue::tree;
 use crate::client::{Apiv3, Core};
 use crate::crypto::BACKEND;
 use crate::error::{
@@ -14,7 +15,7 @@ use crate::error::{
     VerifyError,
 };
 use crate::formatter;
-use crate::response::{Response, header_text};
+use crate::response::Response;
 use crate::transport::Failure;
 
 const NONCE: &str = "Wechatpay-Nonce";
@@ -202,14 +203,13 @@ impl Exchange {
     fn verify(&self, answer: &http::Response<Bytes>, now: u64) -> std::result::Result<(), Check> {
         let headers = answer.headers();
         let names = [NONCE, SERIAL, SIGNATURE, TIMESTAMP];
-        let found = names.map(|name| header_text(headers, name).map(str::trim));
+        let [nonce, serial, signature, timestamp] = names.map(|name| only_text(headers, name));
+        let found = [nonce?, serial?, signature?, timestamp?];
         let [Some(nonce), Some(serial), Some(signature), Some(timestamp)] = found else {
             let missing = names.into_iter().zip(found);
+            let missing = missing.filter(|(_, value)| value.is_none());
             return Err(Check::Headers {
-                missing: missing
-                    .filter(|(_, value)| value.is_none())
-                    .map(|(name, _)| name)
-                    .collect(),
+                missing: missing.map(|(name, _)| name).collect(),
             });
         };
         let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
@@ -235,7 +235,7 @@ impl Exchange {
                 known: known.into_iter().map(str::to_owned).collect(),
             });
         };
-        match header_text(headers, SIGNATURE_TYPE) {
+        match only_text(headers, SIGNATURE_TYPE)? {
             None | Some(ALGORITHM) => {}
             Some(other) => {
                 return Err(Check::Malformed {
@@ -266,12 +266,16 @@ impl Exchange {
             .ok()
             .filter(Value::is_object)
             .unwrap_or_default();
-        let is_sign_error = answer.status() == StatusCode::UNAUTHORIZED
-            || body.get("code").and_then(Value::as_str) == Some("SIGN_ERROR");
-        let hint = is_sign_error.then(|| {
+        let code = body.get("code").and_then(Value::as_str);
+        // A proxy that asks for a password says 401, too, but has no code.
+        let is_sign_error = code == Some("SIGN_ERROR")
+            || (answer.status() == StatusCode::UNAUTHORIZED && code.is_some());
+        let hint = if is_sign_error {
             let serial = self.core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
-            explain(&self.signed, serial.unwrap_or_default(), &body)
-        });
+            Some(explain(&self.signed, serial.unwrap_or_default(), &body))
+        } else {
+            unknown_endpoint(&self.endpoint, answer.status())
+        };
         Error::Api(Box::new(ApiError {
             endpoint: self.endpoint,
             answer,
@@ -280,6 +284,25 @@ impl Exchange {
             hint,
             signed: Some(self.signed),
         }))
+    }
+}
+
+/// A header's text; one that is no text, or that comes twice with different values, is malformed.
+fn only_text<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> std::result::Result<Option<&'a str>, Check> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(text) if values.all(|other| other == value) => Ok(Some(text.trim())),
+        _ => Err(Check::Malformed {
+            header: name,
+            // Nothing of it is kept: it may be the signature.
+            given: String::new(),
+        }),
     }
 }
 
@@ -300,16 +323,50 @@ fn is_unsigned(path: &str) -> bool {
     }
 }
 
+/// What the catalogue says of a path or a verb that the gateway does not know.
+fn unknown_endpoint(endpoint: &Endpoint, status: StatusCode) -> Option<String> {
+    if !matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    ) {
+        return None;
+    }
+    let verb = endpoint.method.as_str();
+    let walk = tree::walk(&endpoint.template);
+    let verbs = walk.place().map(|place| place.node().verbs);
+    match verbs.filter(|verbs| !verbs.is_empty()) {
+        Some(_) if walk.endpoint(verb).is_some() => None,
+        Some(verbs) => {
+            let verbs: Vec<_> = verbs.iter().map(|verb| verb.verb).collect();
+            let verbs = verbs.join(", ");
+            Some(format!(
+                "the catalogue knows this path with {verbs}, not with {verb}"
+            ))
+        }
+        None => match tree::nearest(&endpoint.template).as_slice() {
+            [] => Some("the catalogue does not know this path".to_owned()),
+            near => {
+                let near = near.join(" or ");
+                Some(format!(
+                    "the catalogue does not know this path; did you mean {near}?"
+                ))
+            }
+        },
+    }
+}
+
 /// Sets the message that was signed here beside what the gateway says that it built.
 ///
 /// It shows no part of either: both hold values.
 fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
-    let Some(seen) = body.pointer("/detail/sign_information") else {
+    let seen = body.pointer("/detail/sign_information");
+    let text = |name: &str| seen?.get(name)?.as_str();
+    let length = seen.and_then(|seen| seen.get("sign_message_length")?.as_u64());
+    let (Some(url), Some(length)) = (text("url"), length) else {
         return "the gateway tells nothing of the message it built; err.signed_message() is the \
                 one that was signed here"
             .to_owned();
     };
-    let text = |name: &str| seen.get(name).and_then(Value::as_str);
     let message = signed.bytes();
     if let Some(method) = text("method").filter(|method| *method != signed.method.as_str()) {
         return format!(
@@ -317,7 +374,7 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
             signed.method
         );
     }
-    if let Some(url) = text("url").filter(|url| *url != signed.target) {
+    if url != signed.target {
         let same = url
             .bytes()
             .zip(signed.target.bytes())
@@ -334,8 +391,7 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
             url.len()
         );
     }
-    let length = seen.get("sign_message_length").and_then(Value::as_u64);
-    if let Some(length) = length.filter(|length| *length != message.len() as u64) {
+    if length != message.len() as u64 {
         return format!(
             "method and URL are equal, the length differs first: {} bytes were signed here, the \
              gateway's message has {length}; something between rewrites the body",
@@ -344,10 +400,16 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
     }
     if let Some(start) = text("truncated_sign_message") {
         let ours = String::from_utf8_lossy(&message);
-        let differs = ours
-            .lines()
-            .zip(start.lines())
-            .position(|(ours, theirs)| ours != theirs && !ours.starts_with(theirs));
+        // The last line is cut, or followed by marks that say so.
+        let whole = start.lines().count().saturating_sub(1);
+        let differs =
+            ours.lines()
+                .zip(start.lines())
+                .enumerate()
+                .position(|(index, (ours, theirs))| match index < whole {
+                    true => ours != theirs,
+                    false => !ours.starts_with(theirs.trim_end_matches('.')),
+                });
         let part = match differs {
             Some(2) => Some("the timestamp"),
             Some(3) => Some("the nonce"),
@@ -363,4 +425,54 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
          the serial {serial}: compare `openssl x509 -in apiclient_cert.pem -noout -pubkey` with \
          `openssl pkey -in apiclient_key.pem -pubout`"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Client, rsa};
+
+    const PLATFORM_KEY: &str = include_str!("../../tests/vectors/keys/platform.key");
+    const PLATFORM: &str = include_str!("../../tests/vectors/keys/platform.crt");
+
+    fn judged(sent_at: u64, now: u64) -> Result<Response> {
+        let client = Client::builder()
+            .mchid("1900000109")
+            .serial("AB")
+            .private_key(include_str!("../../tests/vectors/keys/merchant.key"))
+            .platform_certificate(PLATFORM)
+            .build()?;
+        let (_, answer) = client.chain("v3/certificates").get().into_parts()?;
+        let key = rsa::PrivateKey::from_pem(PLATFORM_KEY)?;
+        let sent_at = sent_at.to_string();
+        let signature = key.sign(formatter::response(&sent_at, "nonce1", "{}"));
+        let signed = http::Response::builder()
+            .header(TIMESTAMP, sent_at)
+            .header(NONCE, "nonce1")
+            .header(SERIAL, crate::pem::serial_number(PLATFORM)?)
+            .header(SIGNATURE, signature)
+            .body(Bytes::from_static(b"{}"));
+        answer.exchange.accept_at(signed.unwrap(), now)
+    }
+
+    #[test]
+    fn an_offset_of_exactly_300_seconds_passes_either_way() {
+        const NOW: u64 = 1_700_000_000;
+        for offset in [0, 299, 300] {
+            assert!(judged(NOW - offset, NOW).unwrap().verified());
+            assert!(judged(NOW + offset, NOW).unwrap().verified());
+        }
+        for remote in [NOW - 301, NOW + 301] {
+            let Err(Error::Verify(error)) = judged(remote, NOW) else {
+                panic!("{remote} passed");
+            };
+            assert_eq!(*error.check(), Check::Clock { local: NOW, remote });
+        }
+    }
+
+    #[test]
+    fn the_clock_is_judged_before_the_signature() {
+        let error = judged(0, u64::MAX).unwrap_err();
+        assert!(error.to_string().contains("clock"), "{error}");
+    }
 }

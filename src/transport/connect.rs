@@ -70,11 +70,13 @@ impl Attempt {
         PHASES.get(index).copied().unwrap_or(Phase::Queue)
     }
 
+    /// Says that this phase has come. There is no way back: a connection that the request does not
+    /// need any more may still be on its way for the pool, and report here.
     pub(crate) fn enter(&self, phase: Phase) {
         let index = PHASES.iter().position(|known| *known == phase);
         let index = index.and_then(|index| u8::try_from(index).ok());
         self.phase
-            .store(index.unwrap_or_default(), Ordering::Relaxed);
+            .fetch_max(index.unwrap_or_default(), Ordering::Relaxed);
     }
 
     fn current() -> Option<Arc<Self>> {
@@ -229,5 +231,21 @@ impl Service<Name> for Resolver {
             Attempt::reached(Phase::Connect);
             Ok(addresses)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_answered_already_does_not_go_back_to_connecting() {
+        let attempt = Attempt::new(Limit(None));
+        for phase in PHASES {
+            attempt.enter(phase);
+            assert_eq!(attempt.phase(), phase);
+        }
+        attempt.enter(Phase::Handshake);
+        assert_eq!(attempt.phase(), Phase::Read);
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
@@ -33,6 +33,9 @@ use self::connect::{Attempt, ConnectFailure, Connector};
 
 /// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
 const IDLE: Duration = Duration::from_secs(7);
+
+/// A request that was dropped sooner says nothing about its connection.
+const DOUBT: Duration = Duration::from_secs(1);
 
 type Pool = Client<Connector, Full<Bytes>>;
 type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
@@ -167,6 +170,11 @@ impl Call {
         let mut request = http::Request::from_parts(parts, Full::new(body));
         // It is filled in the moment in which a connection was found for the request.
         let connection = capture_connection(&mut request);
+        let mut exchanging = Exchanging {
+            connection,
+            started,
+            is_over: false,
+        };
         let exchange = Attempt::scope(&attempt, async {
             let answer = pool.request(request).await.map_err(Failure::of_client)?;
             attempt.enter(Phase::Read);
@@ -179,12 +187,17 @@ impl Call {
             Some((limit, deadline))
         });
         let Some((limit, deadline)) = deadline else {
-            return exchange.await;
+            let outcome = exchange.await;
+            exchanging.is_over = true;
+            return outcome;
         };
-        match timeout_at(deadline, exchange).await {
+        let outcome = timeout_at(deadline, exchange).await;
+        exchanging.is_over = true;
+        match outcome {
             Ok(outcome) => outcome,
             Err(_) => {
-                let has_connection = connection.connection_metadata().is_some();
+                exchanging.avoid_connection();
+                let has_connection = exchanging.connection.connection_metadata().is_some();
                 let phase = match attempt.phase() {
                     Phase::Read => Phase::Read,
                     _ if has_connection => Phase::Exchange,
@@ -198,6 +211,31 @@ impl Call {
                     cause: None,
                 })
             }
+        }
+    }
+}
+
+/// A request on its way. When it is given up, by its limit or by whoever dropped it after a while,
+/// later requests get another connection: this one may be dead. HTTP/1.1 closes it in any case;
+/// over HTTP/2 each request would keep it in the pool for the next, until TCP gives up.
+struct Exchanging {
+    connection: CaptureConnection,
+    started: Instant,
+    is_over: bool,
+}
+
+impl Exchanging {
+    fn avoid_connection(&self) {
+        if let Some(connection) = self.connection.connection_metadata().as_ref() {
+            connection.poison();
+        }
+    }
+}
+
+impl Drop for Exchanging {
+    fn drop(&mut self) {
+        if !self.is_over && self.started.elapsed() >= DOUBT {
+            self.avoid_connection();
         }
     }
 }
@@ -383,5 +421,101 @@ impl fmt::Display for Bare {
 impl StdError for Bare {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source()?.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::runtime::Builder;
+
+    type Tested = std::result::Result<(), Box<dyn StdError>>;
+
+    fn transport() -> Result<Arc<Transport>> {
+        Transport::new(Vec::new()).map(Arc::new)
+    }
+
+    fn runtimes() -> std::io::Result<[Runtime; 2]> {
+        Ok([
+            Builder::new_current_thread().enable_all().build()?,
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()?,
+        ])
+    }
+
+    fn until(mut condition: impl FnMut() -> bool) {
+        let start = std::time::Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it never came");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_pool_goes_with_its_runtime() -> Tested {
+        let transport = transport()?;
+        let kept = runtimes()?;
+        for runtime in &kept {
+            runtime.block_on(async { transport.pool() });
+        }
+        for _ in 0..15 {
+            for runtime in runtimes()? {
+                runtime.block_on(async {
+                    transport.pool();
+                    transport.pool();
+                });
+                assert_eq!(transport.lock().len(), 3);
+                drop(runtime);
+                assert_eq!(transport.lock().len(), 2);
+            }
+        }
+        for runtime in kept {
+            runtime.shutdown_background();
+        }
+        until(|| transport.lock().is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_pool_that_is_asked_for_while_its_runtime_is_dropped_goes_with_it() -> Tested {
+        struct Late(Arc<Transport>);
+        impl Drop for Late {
+            fn drop(&mut self) {
+                if Handle::try_current().is_ok() {
+                    self.0.pool();
+                }
+            }
+        }
+        let transport = transport()?;
+        for runtime in runtimes()? {
+            for _ in 0..8 {
+                let late = Late(Arc::clone(&transport));
+                runtime.spawn(async move {
+                    let _late = late;
+                    std::future::pending::<()>().await;
+                });
+            }
+            runtime.block_on(async { transport.pool() });
+            drop(runtime);
+            assert!(transport.lock().is_empty());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_runtime_keeps_no_task_of_a_transport_that_is_gone() -> Tested {
+        for runtime in runtimes()? {
+            let transport = transport()?;
+            runtime.block_on(async { transport.pool() });
+            assert_eq!(runtime.metrics().num_alive_tasks(), 1);
+            drop(transport);
+            until(|| {
+                runtime.block_on(tokio::task::yield_now());
+                runtime.metrics().num_alive_tasks() == 0
+            });
+        }
+        Ok(())
     }
 }

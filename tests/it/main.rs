@@ -6,8 +6,18 @@
     reason = "a test fails by panicking"
 )]
 
-mod chain;
+mod catalogue;
+mod catalogue_chains;
+// Once is enough: what the compiler says depends on no feature.
+#[cfg(feature = "aws-lc-rs")]
+mod compile_errors;
+mod errors;
+mod leaks;
+mod misbehaviour;
+mod network;
 mod request;
+mod runtimes;
 mod settings;
-mod signing;
 mod support;
+mod vectors;
+mod way;

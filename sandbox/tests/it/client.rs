@@ -293,7 +293,8 @@ impl Draft {
         sandbox: &Sandbox,
         authorization: &str,
     ) -> Request<Full<Bytes>> {
-        // HTTP/2 wants an absolute URI, from which hyper makes :path; for HTTP/1.1 it is made relative by the caller.
+        // HTTP/2 wants an absolute URI, from which hyper makes :path; for HTTP/1.1 it is made
+        // relative by the caller.
         let uri = format!("http://{}{}", sandbox.address(), self.target);
         Request::builder()
             .method(self.method)

@@ -18,7 +18,8 @@ const SIGNATURE_HEADERS: [&str; 4] = [
     "Wechatpay-Timestamp",
 ];
 
-/// The answer to a good request that goes wrong, after which the next one goes well on the same connection.
+/// The answer to a good request that goes wrong, after which the next one goes well on the same
+/// connection.
 async fn wrong(sandbox: &Sandbox, way: Way, misbehaviour: Misbehaviour) -> Answer {
     let mut connection = Connection::open(sandbox, way).await.unwrap();
     sandbox.misbehave(misbehaviour);

@@ -1,0 +1,579 @@
+//! What the network does to a request, and whether an error says that it may have arrived.
+
+use std::future::IntoFuture as _;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::json;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+use wechatpay_chain::{Client, ClientBuilder, Error, NetworkError, Phase, Request};
+use wechatpay_sandbox::Misbehaviour;
+
+use crate::way::{Way, assert_answers, coupon, settings, strange_settings};
+
+/// Longer than any test takes.
+const FOREVER: Duration = Duration::from_secs(600);
+/// Of a request that can't connect.
+const SHORT: Duration = Duration::from_millis(200);
+/// Of a request that has to connect first, on a machine that may be busy.
+const LIMIT: Duration = Duration::from_secs(1);
+/// By when a request with either limit must have ended.
+const SLACK: Duration = Duration::from_secs(10);
+
+/// A port that takes connections and never says a word.
+struct Silence(TcpListener);
+
+impl Silence {
+    fn new() -> Self {
+        Self(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
+    }
+
+    fn address(&self, scheme: &str) -> String {
+        format!("{scheme}://{}/", self.0.local_addr().unwrap())
+    }
+}
+
+/// A client of the recorded keys, which are nobody's.
+fn client_of(base_uri: &str) -> ClientBuilder {
+    let key = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/keys");
+        format!("file://{folder}/{name}")
+    };
+    Client::builder()
+        .mchid("1900000109")
+        .serial(include_str!("../vectors/keys/merchant.serial"))
+        .private_key(key("merchant.key"))
+        .cert(
+            include_str!("../vectors/keys/platform.serial").trim(),
+            key("platform.pub"),
+        )
+        .base_uri(base_uri)
+}
+
+/// The error of the request by `.await` and that by `.wait()`.
+fn errors(request: impl Fn() -> Request) -> [Error; 2] {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let awaited = runtime.block_on(async { request().await });
+    [awaited.unwrap_err(), request().wait().unwrap_err()]
+}
+
+fn network(error: &Error) -> &NetworkError {
+    match error {
+        Error::Connect(error) | Error::Timeout(error) | Error::Transport(error) => error,
+        other => panic!("not of the network: {other}"),
+    }
+}
+
+/// Asserts that it could not connect, in this phase.
+fn assert_connect(error: &Error, phase: Phase) {
+    assert!(matches!(error, Error::Connect(_)), "{error:?}");
+    assert_eq!(network(error).phase(), phase, "{error}");
+    assert!(error.is_connect() && error.is_retryable() && !error.is_timeout());
+    assert!(!error.may_have_been_sent());
+    assert!(error.to_string().ends_with("the request was not sent"));
+}
+
+fn assert_timeout(error: &Error, phase: Phase, limit: Duration) {
+    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
+    assert!(error.is_timeout());
+    let network = network(error);
+    assert_eq!(network.phase(), phase, "{error}");
+    assert_eq!(network.limit(), Some(limit));
+    let is_sent = matches!(phase, Phase::Exchange | Phase::Read);
+    assert_eq!(network.may_have_been_sent(), is_sent);
+    assert_eq!(error.is_connect(), !is_sent);
+    assert_eq!(error.is_retryable(), !is_sent);
+}
+
+fn assert_broken(error: &Error, phase: Phase) {
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    assert_eq!(network(error).phase(), phase, "{error}");
+    assert!(error.may_have_been_sent() && !error.is_retryable() && !error.is_connect());
+}
+
+/// Runs this for each way at once, since most of it is waiting.
+fn in_each_way(run: impl Fn(Way) + Sync) {
+    thread::scope(|scope| {
+        for way in Way::ALL {
+            let run = &run;
+            scope.spawn(move || run(way));
+        }
+    });
+}
+
+// Limits
+
+#[test]
+fn the_whole_limit_ends_a_request_that_is_not_answered() {
+    in_each_way(|way| {
+        let sandbox = way.sandbox();
+        let client = settings(&sandbox).timeout(LIMIT).build().unwrap();
+        // The server has the request, or is about to read it: the client can't know.
+        sandbox.misbehave_always(Misbehaviour::Delay(FOREVER));
+        let start = Instant::now();
+        let errors = errors(|| coupon(&client, 1));
+        assert!(start.elapsed() >= 2 * LIMIT && start.elapsed() < 2 * SLACK);
+        for error in errors {
+            assert_timeout(&error, Phase::Exchange, LIMIT);
+            assert!(error.signed_message().is_some());
+        }
+        sandbox.behave();
+        assert_answers(&coupon(&sandbox.client(), 2).wait().unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_request_s_own_limit_comes_before_the_client_s() {
+    let silence = Silence::new();
+    let client = client_of(&silence.address("https")).timeout(FOREVER);
+    let client = client.connect_timeout(FOREVER).build().unwrap();
+    let path = client.chain("v3/marketing/busifavor/product-coupons/send");
+    for option in ["timeout", "connect_timeout"] {
+        for error in errors(|| path.request("POST", json!({ "json": {}, option: 0.2 }))) {
+            assert_timeout(&error, Phase::Handshake, SHORT);
+        }
+    }
+    for error in errors(|| coupon(&client, 1).timeout(SHORT)) {
+        assert_timeout(&error, Phase::Handshake, SHORT);
+    }
+}
+
+#[test]
+fn the_whole_limit_ends_a_request_that_is_still_connecting() {
+    let silence = Silence::new();
+    let client = client_of(&silence.address("https")).timeout(SHORT);
+    let client = client.build().unwrap();
+    for error in errors(|| coupon(&client, 1)) {
+        assert_timeout(&error, Phase::Handshake, SHORT);
+    }
+    // Without TLS there is a connection, and the request is on it.
+    let client = client_of(&silence.address("http")).timeout(LIMIT);
+    let client = client.build().unwrap();
+    for error in errors(|| coupon(&client, 1)) {
+        assert_timeout(&error, Phase::Exchange, LIMIT);
+    }
+}
+
+#[test]
+fn the_limit_of_connecting_ends_a_handshake_that_is_not_answered() {
+    let silence = Silence::new();
+    let client = client_of(&silence.address("https")).connect_timeout(SHORT);
+    let client = client.build().unwrap();
+    let start = Instant::now();
+    let errors = errors(|| coupon(&client, 1));
+    assert!(start.elapsed() >= 2 * SHORT && start.elapsed() < 2 * SLACK);
+    for error in errors {
+        assert_timeout(&error, Phase::Handshake, SHORT);
+    }
+}
+
+#[test]
+fn the_limit_of_connecting_is_not_one_of_the_exchange() {
+    in_each_way(|way| {
+        let sandbox = way.sandbox();
+        let client = settings(&sandbox).connect_timeout(LIMIT).build().unwrap();
+        sandbox.misbehave(Misbehaviour::Delay(2 * LIMIT));
+        assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
+    });
+}
+
+#[test]
+fn each_of_sixty_four_requests_at_once_ends_within_its_limit() {
+    for settings in [
+        |client: ClientBuilder| client.connect_timeout(SHORT),
+        |client: ClientBuilder| client.timeout(SHORT),
+    ] {
+        // Of its own each time, since nothing takes what waits in its queue.
+        let silence = Silence::new();
+        let client = settings(client_of(&silence.address("https")));
+        let client = client.build().unwrap();
+        let start = Instant::now();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let errors = runtime.block_on(async {
+            let requests = (0..64).map(|number| {
+                let request = coupon(&client, number);
+                tokio::spawn(async move { request.await.unwrap_err() })
+            });
+            join_all(requests).await
+        });
+        assert!(start.elapsed() < SLACK);
+        for error in errors {
+            assert_early(&error.unwrap());
+        }
+        let silence = Silence::new();
+        let client = settings(client_of(&silence.address("https")));
+        let client = client.build().unwrap();
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for number in 0..64 {
+                let request = coupon(&client, number);
+                scope.spawn(move || assert_early(&request.wait().unwrap_err()));
+            }
+        });
+        assert!(start.elapsed() < SLACK);
+    }
+}
+
+/// Asserts that the short limit ran out before there was a connection: how far it came within it, only the machine
+/// knows.
+fn assert_early(error: &Error) {
+    assert_timeout(error, network(error).phase(), SHORT);
+    assert!(!error.may_have_been_sent());
+}
+
+#[test]
+fn a_limit_of_zero_is_no_limit() {
+    in_each_way(|way| {
+        let sandbox = way.sandbox();
+        let client = settings(&sandbox)
+            .timeout(Duration::ZERO)
+            .connect_timeout(Duration::ZERO)
+            .build()
+            .unwrap();
+        sandbox.misbehave_always(Misbehaviour::Delay(SHORT));
+        assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
+        let limited = settings(&sandbox).timeout(SHORT / 2).build().unwrap();
+        let request = coupon(&limited, 2).timeout(Duration::ZERO);
+        assert_answers(&request.wait().unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_limit_beyond_the_clock_is_no_limit() {
+    let sandbox = Way::Http2.sandbox();
+    let client = settings(&sandbox)
+        .timeout(Duration::MAX)
+        .connect_timeout(Duration::MAX)
+        .build()
+        .unwrap();
+    assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let response = runtime.block_on(async { coupon(&client, 2).await });
+    assert_answers(&response.unwrap(), 2);
+}
+
+#[test]
+fn one_request_that_times_out_does_not_disturb_another() {
+    in_each_way(|way| {
+        let sandbox = way.sandbox();
+        let client = sandbox.client();
+        assert_answers(&coupon(&client, 0).wait().unwrap(), 0);
+        sandbox.misbehave_always(Misbehaviour::Delay(2 * LIMIT));
+        let request = coupon(&client, 1);
+        let waiting = thread::spawn(move || request.wait());
+        let error = coupon(&client, 2).timeout(LIMIT).wait().unwrap_err();
+        assert_timeout(&error, Phase::Exchange, LIMIT);
+        assert_answers(&waiting.join().unwrap().unwrap(), 1);
+    });
+}
+
+/// Carries connections on to another port, until it is told to let what comes on them vanish.
+struct Carrier {
+    address: SocketAddr,
+    /// How many of the connections that came first carry nothing any more.
+    lost: Arc<AtomicUsize>,
+    carried: Arc<AtomicUsize>,
+}
+
+impl Carrier {
+    fn to(destination: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let carrier = Self {
+            address: listener.local_addr().unwrap(),
+            lost: Arc::default(),
+            carried: Arc::default(),
+        };
+        let (lost, carried) = (Arc::clone(&carrier.lost), Arc::clone(&carrier.carried));
+        // It ends with the process.
+        thread::spawn(move || {
+            while let Ok((near, _)) = listener.accept() {
+                let number = carried.fetch_add(1, Ordering::SeqCst);
+                let far = TcpStream::connect(destination).unwrap();
+                for (mut from, mut to) in [
+                    (near.try_clone().unwrap(), far.try_clone().unwrap()),
+                    (far, near),
+                ] {
+                    let lost = Arc::clone(&lost);
+                    thread::spawn(move || {
+                        let mut bytes = [0; 16 * 1024];
+                        while let Ok(length @ 1..) = from.read(&mut bytes) {
+                            if number >= lost.load(Ordering::SeqCst) {
+                                let _ = to.write_all(bytes.get(..length).unwrap_or_default());
+                            }
+                        }
+                        if number >= lost.load(Ordering::SeqCst) {
+                            let _ = to.shutdown(Shutdown::Write);
+                        }
+                    });
+                }
+            }
+        });
+        carrier
+    }
+
+    /// What is open already carries nothing any more, and is not closed.
+    fn lose_all(&self) {
+        let carried = self.carried.load(Ordering::SeqCst);
+        self.lost.store(carried, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_request_after_one_that_timed_out_takes_another_connection() {
+    in_each_way(|way| {
+        let sandbox = way.sandbox();
+        let carrier = Carrier::to(sandbox.address());
+        let address = carrier.address;
+        let own = sandbox.address().to_string();
+        let base_uri = sandbox.base_uri().replace(&own, &address.to_string());
+        let client = settings(&sandbox).base_uri(base_uri).build().unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            assert_answers(&coupon(&client, 1).await.unwrap(), 1);
+            assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
+            carrier.lose_all();
+            let error = coupon(&client, 2).timeout(LIMIT).await.unwrap_err();
+            assert_timeout(&error, Phase::Exchange, LIMIT);
+            let error = coupon(&client, 2).timeout(LIMIT).wait().unwrap_err();
+            assert_timeout(&error, Phase::Exchange, LIMIT);
+            assert_answers(&coupon(&client, 3).await.unwrap(), 3);
+            assert_answers(&coupon(&client, 3).wait().unwrap(), 3);
+
+            // The same when it is the caller who gives up.
+            carrier.lose_all();
+            let given_up = timeout(LIMIT + SHORT, coupon(&client, 4).into_future());
+            assert!(given_up.await.is_err());
+            assert_answers(&coupon(&client, 5).await.unwrap(), 5);
+        });
+    });
+}
+
+// No connection
+
+#[test]
+fn a_port_that_refuses_is_a_failure_to_connect() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        sandbox.refuse();
+        let client = sandbox.client();
+        for error in errors(|| coupon(&client, 1)) {
+            assert_connect(&error, Phase::Connect);
+            let host = sandbox.address().to_string();
+            assert_eq!(network(&error).host(), host);
+        }
+    }
+}
+
+#[test]
+fn a_port_that_refuses_after_a_good_answer_is_a_failure_to_connect() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        let client = sandbox.client();
+        assert_answers(&coupon(&client, 1).wait().unwrap(), 1);
+        sandbox.refuse();
+        // The idle connection is ended as well; a request may still meet it while it ends.
+        let start = Instant::now();
+        loop {
+            let error = match coupon(&client, 2).wait() {
+                Ok(_) => continue,
+                Err(error) => error,
+            };
+            if matches!(error, Error::Connect(_)) {
+                assert_connect(&error, Phase::Connect);
+                break;
+            }
+            assert!(start.elapsed() < SLACK, "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_a_failure_of_the_lookup() {
+    let client = client_of("https://does-not-exist.invalid/")
+        .build()
+        .unwrap();
+    for error in errors(|| coupon(&client, 1)) {
+        assert_connect(&error, Phase::Lookup);
+        assert_eq!(network(&error).host(), "does-not-exist.invalid");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_a_failure_of_the_handshake() {
+    for way in [Way::Http2, Way::Http1] {
+        let sandbox = way.sandbox();
+        let client = strange_settings(&sandbox).build().unwrap();
+        for error in errors(|| coupon(&client, 1)) {
+            assert_connect(&error, Phase::Handshake);
+            let message = error.to_string();
+            assert!(message.contains("invalid peer certificate"), "{message}");
+            assert!(message.contains("UnknownIssuer"), "{message}");
+        }
+        assert!(sandbox.received().is_empty());
+    }
+}
+
+#[test]
+fn a_server_that_does_not_speak_tls_is_a_failure_of_the_handshake() {
+    let sandbox = Way::Plain.sandbox();
+    let address = sandbox.base_uri().replace("http:", "https:");
+    let client = settings(&sandbox).base_uri(address).build().unwrap();
+    for error in errors(|| coupon(&client, 1)) {
+        assert_connect(&error, Phase::Handshake);
+    }
+}
+
+#[test]
+fn a_server_that_hangs_up_in_the_handshake_is_a_failure_of_it() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = client_of(&format!("https://{address}/")).build().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..2 {
+                drop(listener.accept().unwrap());
+            }
+        });
+        for error in errors(|| coupon(&client, 1)) {
+            assert_connect(&error, Phase::Handshake);
+        }
+    });
+}
+
+// Connections that break
+
+#[test]
+fn a_connection_cut_before_a_request_is_read_may_or_may_not_have_taken_it() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        for number in 0..20 {
+            // A new connection, closed when it is there.
+            let client = settings(&sandbox).build().unwrap();
+            sandbox.misbehave(Misbehaviour::CutBeforeRead);
+            let error = coupon(&client, number).wait().unwrap_err();
+            assert!(!error.is_timeout(), "{error}");
+            let network = network(&error);
+            match network.phase() {
+                Phase::Exchange => assert_broken(&error, Phase::Exchange),
+                _ => assert!(!network.may_have_been_sent() && error.is_retryable()),
+            }
+        }
+        assert!(sandbox.received().is_empty());
+    }
+}
+
+#[test]
+fn a_used_connection_cut_before_a_request_is_read_may_have_taken_it() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        let client = sandbox.client();
+        for number in 0..20 {
+            assert_answers(&coupon(&client, number).wait().unwrap(), number);
+            // It is closed when the request's headers have come.
+            sandbox.misbehave(Misbehaviour::CutBeforeRead);
+            let error = coupon(&client, number).wait().unwrap_err();
+            assert_broken(&error, Phase::Exchange);
+        }
+        assert_eq!(sandbox.received().len(), 20);
+    }
+}
+
+#[test]
+fn a_connection_cut_after_a_request_was_read_may_have_taken_it() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        let client = sandbox.client();
+        for number in 0..20 {
+            sandbox.misbehave(Misbehaviour::CutAfterRead);
+            let error = coupon(&client, number).wait().unwrap_err();
+            assert_broken(&error, Phase::Exchange);
+            assert_eq!(sandbox.received().len(), 2 * number + 1);
+            assert_answers(&coupon(&client, number).wait().unwrap(), number);
+        }
+    }
+}
+
+#[test]
+fn a_connection_cut_in_an_answer_broke_while_it_was_read() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        let client = sandbox.client();
+        for number in 0..20 {
+            sandbox.misbehave(Misbehaviour::CutInAnswer);
+            let error = coupon(&client, number).wait().unwrap_err();
+            assert_broken(&error, Phase::Read);
+            assert_answers(&coupon(&client, number).wait().unwrap(), number);
+        }
+    }
+}
+
+#[test]
+fn awaited_requests_break_like_those_that_are_waited_for() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        let client = sandbox.client();
+        for (cut, phase) in [
+            (Misbehaviour::CutAfterRead, Phase::Exchange),
+            (Misbehaviour::CutInAnswer, Phase::Read),
+        ] {
+            sandbox.misbehave(cut.clone());
+            sandbox.misbehave(cut);
+            for error in errors(|| coupon(&client, 1)) {
+                assert_broken(&error, phase);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_called_unsent_never_arrived() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        let client = sandbox.client();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut unsent = Vec::new();
+        for round in 0..10 {
+            for _ in 0..4 {
+                sandbox.misbehave(Misbehaviour::CutBeforeRead);
+                sandbox.misbehave(Misbehaviour::CutAfterRead);
+            }
+            let requests = (0..16).map(|number| {
+                let number = format!("{round}-{number}");
+                // hyper can lose a request that it is handed in the very moment in which its
+                // connection ends; the limit ends it then, as one that may have been sent.
+                let request = coupon(&client, &number).timeout(SLACK);
+                async move { (number, tokio::spawn(async move { request.await }).await) }
+            });
+            for (number, answer) in runtime.block_on(join_all(requests)) {
+                match answer.unwrap() {
+                    Ok(response) => assert_answers(&response, number),
+                    Err(error) => {
+                        if !error.may_have_been_sent() {
+                            unsent.push(number);
+                        }
+                    }
+                }
+            }
+            sandbox.behave();
+        }
+        for received in sandbox.received() {
+            let body: serde_json::Value = serde_json::from_slice(received.body()).unwrap();
+            let arrived = body["out_request_no"].as_str().unwrap();
+            assert!(!unsent.iter().any(|number| number == arrived), "{arrived}");
+        }
+    }
+}
