@@ -432,6 +432,15 @@ impl Request {
         let path = match std::mem::replace(&mut self.target, Target::None) {
             Target::None => return Err(Error::request("the address", "one that can be sent")),
             Target::Absolute(address) => {
+                let is_changed = !self.variables.is_empty()
+                    || !self.query.as_str().is_empty()
+                    || self.base.is_some();
+                if is_changed {
+                    return Err(Error::request(
+                        "url: the address goes as it stands, without .query(), .var() and .base_uri()",
+                        "the whole address in client.url(address)",
+                    ));
+                }
                 if core.published.is_some() {
                     let is_base = address.authority == core.base.authority;
                     if !is_base {
