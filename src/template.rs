@@ -41,6 +41,10 @@ pub(crate) fn expand(
     let mut path = String::with_capacity(template.len() + 32);
     let mut from_template = None;
     for (index, segment) in segments(template).into_iter().enumerate() {
+        if from_template.is_some() {
+            let problem = "a variable makes a query, and the path goes on behind it";
+            return Err(Error::template("?", problem));
+        }
         if index > 0 {
             path.push('/');
         }
