@@ -322,7 +322,9 @@ impl ClientBuilder {
 
     /// A header of every request; it replaces a default of the same name.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match options::header(name.as_ref(), value.as_ref()) {
+        let header = options::check_count(&self.headers)
+            .and_then(|()| options::header(name.as_ref(), value.as_ref()));
+        match header {
             Ok((name, value)) => {
                 self.headers.insert(name, value);
             }

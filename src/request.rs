@@ -140,7 +140,9 @@ impl Request {
 
     /// Sets a header; it replaces a default of the same name, but never `Authorization`.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match options::header(name.as_ref(), value.as_ref()) {
+        let header = options::check_count(&self.headers)
+            .and_then(|()| options::header(name.as_ref(), value.as_ref()));
+        match header {
             Ok((name, value)) => {
                 self.headers.insert(name, value);
             }
@@ -266,8 +268,8 @@ impl Request {
                 }
             }
             ("headers", value) => {
-                let headers = options::headers(&value);
-                let headers = headers
+                let headers = options::check_count(&self.headers)
+                    .and_then(|()| options::headers(&value))
                     .map_err(|(given, wanted)| (format!("the option headers: {given}"), wanted))?;
                 for (name, value) in &headers {
                     self.headers.append(name, value.clone());
