@@ -634,7 +634,7 @@ fn check_serial(setting: &'static str, given: &str) -> Result<String> {
 }
 
 fn check_apiv3_key(key: &str) -> Result<()> {
-    if key.len() == APIV3_KEY_BYTES {
+    if key.len() == APIV3_KEY_BYTES && key.trim().len() == APIV3_KEY_BYTES {
         return Ok(());
     }
     let around = if key.trim_end_matches(['\r', '\n']).len() < key.len() {
