@@ -390,7 +390,11 @@ impl ClientBuilder {
             .as_ref()
             .and_then(Apiv3::published)
             .or_else(|| published_text("apiv3_key", self.apiv3_key.as_deref()))
-            .or_else(|| published_text("secret", self.secret.as_deref()));
+            .or_else(|| published_text("secret", self.secret.as_deref()))
+            .or_else(|| {
+                let (_, key) = merchant_pair?;
+                is_published(key.public_der()).then_some("merchant.key")
+            });
         check_published(published, &base)?;
         let transport = Arc::new(Transport::new(self.roots)?);
         let core = Core {
@@ -530,7 +534,6 @@ impl Apiv3Parts<'_> {
 impl Apiv3 {
     /// The setting that holds one of the keys that the sandbox publishes.
     fn published(&self) -> Option<&'static str> {
-        let is_published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
         if is_published(self.key.public_der()) {
             Some("private_key")
         } else if self.platform.keys().any(|key| is_published(key.der())) {
@@ -539,6 +542,10 @@ impl Apiv3 {
             None
         }
     }
+}
+
+fn is_published(der: &[u8]) -> bool {
+    PUBLISHED_KEYS.contains(&sha256_hex(der).as_str())
 }
 
 /// The setting, if its text is one that the sandbox publishes.
