@@ -81,7 +81,8 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
         // A whole line, `Name: value`, may have been given for the name.
         let shown = match name.split_once(':') {
             Some((name, _)) => format!("{:?}:…", Short(name)),
-            None => format!("{:?}", Short(name)),
+            None if name.len() > 100 => crate::pem::outline(name),
+            None => format!("{name:?}"),
         };
         return Err((
             format!("{shown} is no name of a header"),
