@@ -8,6 +8,7 @@
 
 mod catalogue;
 mod catalogue_chains;
+mod chain;
 // Once is enough: what the compiler says depends on no feature.
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
