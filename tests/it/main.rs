@@ -19,6 +19,7 @@ mod network;
 mod request;
 mod runtimes;
 mod settings;
+mod signing;
 mod support;
 mod vectors;
 mod way;
