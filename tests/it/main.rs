@@ -21,5 +21,6 @@ mod runtimes;
 mod settings;
 mod signing;
 mod support;
+mod templates;
 mod vectors;
 mod way;
