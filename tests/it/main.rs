@@ -22,5 +22,6 @@ mod settings;
 mod signing;
 mod support;
 mod templates;
+mod unsent;
 mod vectors;
 mod way;
