@@ -400,6 +400,8 @@ fn huge_inputs_are_sent_or_refused_and_never_panic() {
         client.chain(format!("v3/{long}")).get(),
         client.chain("v3").segment(&long).get(),
         client.chain("v3/{a}").get().var("a", &long),
+        client.chain("a/".repeat(70_000)).get(),
+        client.chain("a/".repeat(70_000)).get().query(1),
     ] {
         let error = request.wait().unwrap_err();
         assert!(matches!(error, Error::Request(_)), "{error}");
