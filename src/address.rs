@@ -5,10 +5,14 @@ use std::net::IpAddr;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use url::{Host, Url};
 
-use crate::error::{Error, Result, Short};
+use crate::error::{Error, Result};
+use crate::pem;
 
 const BASE_WANTED: &str = "an absolute https address such as https://api.mch.weixin.qq.com/, \
      without query, fragment or credentials";
+
+/// What is longer is no address of a gateway, but may be a key in the wrong place.
+const LONG: usize = 100;
 
 /// Where requests go: scheme, host and port, and the path that stands before theirs.
 #[derive(Debug, Clone)]
@@ -31,8 +35,10 @@ impl Base {
             let shown = text.split(['?', '#']).next().unwrap_or_default();
             let given = if text.contains('@') {
                 format!("an address that has {what}")
+            } else if shown.len() > LONG {
+                format!("{} has {what}", pem::outline(shown))
             } else {
-                format!("{:?} has {what}", Short(shown))
+                format!("{shown:?} has {what}")
             };
             Error::config("base_uri", given, BASE_WANTED)
         };

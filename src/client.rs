@@ -322,7 +322,9 @@ impl ClientBuilder {
 
     /// A header of every request; it replaces a default of the same name.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match options::header(name.as_ref(), value.as_ref()) {
+        let header = options::check_count(&self.headers)
+            .and_then(|()| options::header(name.as_ref(), value.as_ref()));
+        match header {
             Ok((name, value)) => {
                 self.headers.insert(name, value);
             }
@@ -388,7 +390,11 @@ impl ClientBuilder {
             .as_ref()
             .and_then(Apiv3::published)
             .or_else(|| published_text("apiv3_key", self.apiv3_key.as_deref()))
-            .or_else(|| published_text("secret", self.secret.as_deref()));
+            .or_else(|| published_text("secret", self.secret.as_deref()))
+            .or_else(|| {
+                let (_, key) = merchant_pair?;
+                is_published(key.public_der()).then_some("merchant.key")
+            });
         check_published(published, &base)?;
         let transport = Arc::new(Transport::new(self.roots)?);
         let core = Core {
@@ -528,7 +534,6 @@ impl Apiv3Parts<'_> {
 impl Apiv3 {
     /// The setting that holds one of the keys that the sandbox publishes.
     fn published(&self) -> Option<&'static str> {
-        let is_published = |der: &[u8]| PUBLISHED_KEYS.contains(&sha256_hex(der).as_str());
         if is_published(self.key.public_der()) {
             Some("private_key")
         } else if self.platform.keys().any(|key| is_published(key.der())) {
@@ -537,6 +542,10 @@ impl Apiv3 {
             None
         }
     }
+}
+
+fn is_published(der: &[u8]) -> bool {
+    PUBLISHED_KEYS.contains(&sha256_hex(der).as_str())
 }
 
 /// The setting, if its text is one that the sandbox publishes.
@@ -632,7 +641,7 @@ fn check_serial(setting: &'static str, given: &str) -> Result<String> {
 }
 
 fn check_apiv3_key(key: &str) -> Result<()> {
-    if key.len() == APIV3_KEY_BYTES {
+    if key.len() == APIV3_KEY_BYTES && key.trim().len() == APIV3_KEY_BYTES {
         return Ok(());
     }
     let around = if key.trim_end_matches(['\r', '\n']).len() < key.len() {

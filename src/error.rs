@@ -951,7 +951,7 @@ pub(crate) struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, OneLine(&self.template))
+        write!(f, "{} {}", self.method, Short(&self.template))
     }
 }
 

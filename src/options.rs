@@ -59,9 +59,20 @@ pub(crate) fn headers(value: &Value) -> Result<HeaderMap, Problem> {
                 other => return refuse(format!("{} has {}", Short(name.as_str()), kind(other))),
             };
             headers.append(name, value);
+            check_count(&headers)?;
         }
     }
     Ok(headers)
+}
+
+/// Refuses more headers than any server reads, long before a `HeaderMap` is full and panics.
+pub(crate) fn check_count(headers: &HeaderMap) -> Result<(), Problem> {
+    const MOST: usize = 1_000;
+    if headers.len() <= MOST {
+        return Ok(());
+    }
+    let wanted = format!("{MOST} headers at the most");
+    Err(("too many headers were given".to_owned(), wanted))
 }
 
 /// One header, if it may be set: those of the connection and of the message's frame may not.
@@ -70,7 +81,8 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
         // A whole line, `Name: value`, may have been given for the name.
         let shown = match name.split_once(':') {
             Some((name, _)) => format!("{:?}:…", Short(name)),
-            None => format!("{:?}", Short(name)),
+            None if name.len() > 100 => crate::pem::outline(name),
+            None => format!("{name:?}"),
         };
         return Err((
             format!("{shown} is no name of a header"),

@@ -140,7 +140,9 @@ impl Request {
 
     /// Sets a header; it replaces a default of the same name, but never `Authorization`.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match options::header(name.as_ref(), value.as_ref()) {
+        let header = options::check_count(&self.headers)
+            .and_then(|()| options::header(name.as_ref(), value.as_ref()));
+        match header {
             Ok((name, value)) => {
                 self.headers.insert(name, value);
             }
@@ -266,8 +268,8 @@ impl Request {
                 }
             }
             ("headers", value) => {
-                let headers = options::headers(&value);
-                let headers = headers
+                let headers = options::check_count(&self.headers)
+                    .and_then(|()| options::headers(&value))
                     .map_err(|(given, wanted)| (format!("the option headers: {given}"), wanted))?;
                 for (name, value) in &headers {
                     self.headers.append(name, value.clone());
@@ -432,6 +434,15 @@ impl Request {
         let path = match std::mem::replace(&mut self.target, Target::None) {
             Target::None => return Err(Error::request("the address", "one that can be sent")),
             Target::Absolute(address) => {
+                let is_changed = !self.variables.is_empty()
+                    || !self.query.as_str().is_empty()
+                    || self.base.is_some();
+                if is_changed {
+                    return Err(Error::request(
+                        "url: the address goes as it stands, without .query(), .var() and .base_uri()",
+                        "the whole address in client.url(address)",
+                    ));
+                }
                 if core.published.is_some() {
                     let is_base = address.authority == core.base.authority;
                     if !is_base {

@@ -41,6 +41,10 @@ pub(crate) fn expand(
     let mut path = String::with_capacity(template.len() + 32);
     let mut from_template = None;
     for (index, segment) in segments(template).into_iter().enumerate() {
+        if from_template.is_some() {
+            let problem = "a variable makes a query, and the path goes on behind it";
+            return Err(Error::template("?", problem));
+        }
         if index > 0 {
             path.push('/');
         }
@@ -93,11 +97,14 @@ pub(crate) fn expand(
 
 /// Whether a segment that the catalogue does not know looks like a value.
 ///
-/// No segment of WeChat Pay's paths holds two digits in a row or a percent sign, and order
-/// numbers, openids with digits and dates do.
+/// No segment of WeChat Pay's paths holds two digits in a row, or anything but letters, digits,
+/// `-`, `_` and `.`; order numbers, openids with digits, dates and names do.
 pub(crate) fn looks_like_value(segment: &str) -> bool {
     let digits = |pair: &[u8]| pair.iter().all(u8::is_ascii_digit);
-    segment.contains('%') || segment.len() > 64 || segment.as_bytes().windows(2).any(digits)
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !segment.bytes().all(is_plain)
+        || segment.len() > 64
+        || segment.as_bytes().windows(2).any(digits)
 }
 
 /// Appends `text` with everything percent-encoded but RFC 3986's unreserved characters.

@@ -8,6 +8,7 @@
 
 mod catalogue;
 mod catalogue_chains;
+mod chain;
 // Once is enough: what the compiler says depends on no feature.
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
@@ -19,6 +20,9 @@ mod network;
 mod request;
 mod runtimes;
 mod settings;
+mod signing;
 mod support;
+mod templates;
+mod unsent;
 mod vectors;
 mod way;

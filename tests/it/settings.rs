@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wechatpay_chain::rsa::{PrivateKey, PublicKey};
 use wechatpay_chain::{Client, ClientBuilder, Error, Result};
-use wechatpay_sandbox::Sandbox;
+use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
 use crate::support::{
     MERCHANT_KEY, MERCHANT_PUBLIC, MERCHANT_SERIAL, PLATFORM_CERTIFICATE, PLATFORM_KEY,
@@ -225,6 +225,11 @@ fn an_apiv3_key_of_another_length_than_32_bytes_says_how_many_were_given() {
         (
             format!(" {APIV3_KEY}"),
             "33 bytes were given, with white space around it",
+        ),
+        // One character too few, and a line break makes up for it.
+        (
+            format!("{}\n", &APIV3_KEY[1..]),
+            "32 bytes were given, the last of them a line break",
         ),
         (APIV3_KEY.replace('0', "😀"), "38 bytes"),
         (million, "1048576 bytes"),
@@ -663,6 +668,15 @@ fn the_sandboxs_public_keys_are_for_the_sandbox_alone() {
     let (serial, key) = platform();
     let verifying = without_platform().cert(serial, key).build();
     refused(verifying, "certs", &said);
+    // Nor is any other that it publishes.
+    let pair = builder().merchant(
+        sandbox.merchant_certificate(),
+        sandbox.merchant_private_key(),
+    );
+    refused(pair.build(), "merchant.key", &said);
+    refused(builder().secret(sandbox.secret()).build(), "secret", &said);
+    let decrypting = builder().apiv3_key(sandbox.apiv3_key());
+    refused(decrypting.build(), "apiv3_key", &said);
     own().base_uri("https://127.0.0.1/").build().unwrap();
     let named = own()
         .allow_plain_http("sandbox")
@@ -1579,4 +1593,80 @@ fn the_first_mistake_counts_and_no_later_setter_hides_it() {
     refused_key(twice.build(), "private_key", &["a.pem"]);
     let header = builder().header("a b", "").private_key("a.pem").mchid("");
     refused(header.build(), "headers", &["a b"]);
+}
+
+#[test]
+fn a_key_that_was_given_as_another_setting_is_not_shown() {
+    let body: String = MERCHANT_KEY
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    for key in [MERCHANT_KEY, &body] {
+        for error in [
+            builder().serial(key).build().unwrap_err(),
+            builder().mchid(key).build().unwrap_err(),
+            builder().base_uri(key).build().unwrap_err(),
+            builder().allow_plain_http(key).build().unwrap_err(),
+            builder().cert(key, PLATFORM_PUBLIC).build().unwrap_err(),
+            builder().cert(key, "x").build().unwrap_err(),
+            builder().root_certificate(key).build().unwrap_err(),
+            builder().apiv3_key(key).build().unwrap_err(),
+            builder().header(key, "a").build().unwrap_err(),
+        ] {
+            check_message(&error);
+            assert!(!error.to_string().contains(&body[..40]), "{error}");
+        }
+    }
+}
+
+#[test]
+fn the_pair_for_mutual_tls_belongs_together_and_to_the_private_key() {
+    let v2 = || Client::builder().mchid(MCHID).secret(SECRET);
+    for builder in [builder(), v2()] {
+        builder
+            .merchant(MERCHANT_CERTIFICATE, MERCHANT_KEY)
+            .build()
+            .unwrap();
+    }
+    for builder in [builder(), v2()] {
+        let pair = builder.merchant(MERCHANT_CERTIFICATE, PLATFORM_KEY);
+        refused(pair.build(), "merchant.key", &["does not belong"]);
+    }
+    let another = builder()
+        .private_key(PLATFORM_KEY)
+        .cert("AB12", PLATFORM_PUBLIC);
+    let another = another.merchant(MERCHANT_CERTIFICATE, MERCHANT_KEY);
+    assert!(another.build().is_err());
+    let pair = v2().merchant("apiclient_cert.pem", MERCHANT_KEY);
+    refused_key(pair.build(), "merchant.cert", &["looks like a path"]);
+}
+
+#[test]
+fn seconds_in_options_may_be_fractions_and_zero_is_no_limit() {
+    let sandbox = Sandbox::builder().plain().start_blocking().unwrap();
+    let chain = |timeout: Value| {
+        let settings = json!({
+            "mchid": sandbox.mchid(), "serial": sandbox.merchant_serial(),
+            "privateKey": sandbox.merchant_private_key(),
+            "certs": { sandbox.platform_serial(): sandbox.platform_public_key() },
+            "base_uri": sandbox.base_uri(), "timeout": timeout, "connect_timeout": 0,
+        });
+        Client::factory(settings).unwrap().chain("v3/x")
+    };
+    let (hurried, patient) = (chain(json!(0.05)), chain(json!(0)));
+    let fraction = json!({ "timeout": 0.05 });
+    for request in [hurried.get(), patient.request("GET", fraction)] {
+        sandbox.misbehave(Misbehaviour::Delay(Duration::from_secs(20)));
+        let error = request.wait().unwrap_err();
+        assert!(error.is_timeout() && error.may_have_been_sent(), "{error}");
+    }
+    for request in [
+        patient.get(),
+        hurried.get().timeout(Duration::ZERO),
+        hurried.request("GET", json!({ "timeout": 0 })),
+        hurried.request("GET", json!({ "timeout": 20.5, "connect_timeout": 0.0 })),
+    ] {
+        sandbox.misbehave(Misbehaviour::Delay(Duration::from_millis(150)));
+        assert_eq!(request.wait().unwrap_err().api().unwrap().status(), 404);
+    }
 }

@@ -1,6 +1,6 @@
 //! What several modules need.
 
-use wechatpay_chain::{Client, ClientBuilder};
+use wechatpay_chain::{Client, ClientBuilder, Error, Request};
 
 pub(crate) const MERCHANT_KEY: &str = include_str!("../vectors/keys/merchant.key");
 pub(crate) const MERCHANT_SERIAL: &str = include_str!("../vectors/keys/merchant.serial");
@@ -21,4 +21,32 @@ pub(crate) fn recorded(mchid: &str) -> ClientBuilder {
 /// A client with the recorded keys, towards the default host: for what is never sent.
 pub(crate) fn offline() -> Client {
     recorded("1900000109").build().unwrap()
+}
+
+/// Path and query as they are signed and sent.
+#[track_caller]
+pub(crate) fn target(request: Request) -> String {
+    let request = request.into_http().unwrap();
+    request.uri().path_and_query().unwrap().as_str().to_owned()
+}
+
+/// The body as it is signed and sent.
+pub(crate) fn body(request: Request) -> String {
+    String::from_utf8(request.into_http().unwrap().into_body().to_vec()).unwrap()
+}
+
+/// One header of a signed request, `""` where there is none.
+pub(crate) fn header<T>(request: &http::Request<T>, name: &str) -> String {
+    let value = request.headers().get(name).map(|value| value.as_bytes());
+    String::from_utf8(value.unwrap_or_default().to_vec()).unwrap()
+}
+
+/// An error says each of these, on one line.
+#[track_caller]
+pub(crate) fn assert_says(error: &Error, parts: &[&str]) {
+    let text = error.to_string();
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in: {text}");
+    }
+    assert!(!text.contains(char::is_control), "{text:?}");
 }
