@@ -12,7 +12,7 @@ use crate::client::Core;
 use crate::error::Error;
 use crate::payload::Payload;
 use crate::request::Request;
-use crate::template::{encode_value, looks_like_value, segments};
+use crate::template::{encode_value, is_triplet, looks_like_value, segments};
 
 /// A client and a path: the place where a request begins.
 ///
@@ -351,13 +351,21 @@ impl PathText {
     }
 }
 
-/// PHP's rule for the letters of a key.
+/// PHP's rule for the letters of a key; `%XX` that is already there is no letter.
 pub(crate) fn recase(key: &str) -> Cow<'_, str> {
     if !key.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Cow::Borrowed(key);
     }
     let mut recased = String::with_capacity(key.len() + 8);
+    let mut encoded = 0..0;
     for (index, character) in key.char_indices() {
+        if is_triplet(key.as_bytes(), index) {
+            encoded = index..index + 3;
+        }
+        if encoded.contains(&index) {
+            recased.push(character);
+            continue;
+        }
         if index > 0 && character.is_ascii_uppercase() {
             recased.push('-');
         }
@@ -483,6 +491,15 @@ mod tests {
             let error = path.check().unwrap_err().to_string();
             assert!(error.contains(".segment(value)"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_encoded_already_has_no_capitals() {
+        let path = PathText::key("v3/x/a%2Bb%E4C");
+        assert_eq!(path.text, "v3/x/a%2Bb%E4-c");
+        let path = PathText::key("v3/x/a%2Bb");
+        assert_eq!(path.text, "v3/x/a%2Bb");
+        path.check().unwrap();
     }
 
     #[test]

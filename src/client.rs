@@ -79,6 +79,8 @@ pub(crate) struct Core {
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
+    /// Whether each request is a log event.
+    pub(crate) debug: bool,
     pub(crate) transport: Arc<Transport>,
     _secrets: Vec<Zeroizing<String>>,
 }
@@ -100,7 +102,7 @@ impl Client {
     /// [`ClientBuilder::build`].
     ///
     /// `mchid`, `serial`, `privateKey`, `certs` (an object of serial and key), `apiv3Key`,
-    /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `timeout` and
+    /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `debug`, `timeout` and
     /// `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders of
     /// APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
     /// "not configured".
@@ -203,6 +205,7 @@ pub struct ClientBuilder {
     headers: HeaderMap,
     timeout: Option<Limit>,
     connect_timeout: Option<Limit>,
+    debug: bool,
     mistake: Option<Error>,
 }
 
@@ -410,6 +413,7 @@ impl ClientBuilder {
             connect_timeout: self
                 .connect_timeout
                 .unwrap_or(Limit(Some(DEFAULT_CONNECT_TIMEOUT))),
+            debug: self.debug,
             transport,
             _secrets: [self.apiv3_key, self.secret]
                 .into_iter()
@@ -829,8 +833,11 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                     "an object: certs of serial and key, merchant of cert and key",
                 ));
             }
-            ("debug", Value::Bool(true))
-            | ("json" | "query" | "body" | "xml" | "security" | "nonceless", _) => {
+            ("debug", Value::Bool(debug)) => {
+                builder.debug = debug;
+                builder
+            }
+            ("json" | "query" | "body" | "xml" | "security" | "nonceless", _) => {
                 return Err(Error::config(
                     name,
                     "an option of a request was given",

@@ -413,7 +413,7 @@ impl Request {
             whole: self.timeout.unwrap_or(core.timeout),
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
         };
-        if self.debug {
+        if self.debug || core.debug {
             tracing::info!(%endpoint, %host, body_bytes = signed.body.len(), "request");
         }
         Ok(Outgoing {

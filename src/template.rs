@@ -122,19 +122,20 @@ pub(crate) fn encode_value(out: &mut String, text: &str) {
 pub(crate) fn encode_text(out: &mut String, text: &str, allowed: fn(u8) -> bool) {
     let bytes = text.as_bytes();
     for (index, &byte) in bytes.iter().enumerate() {
-        let is_triplet = || {
-            byte == b'%'
-                && matches!(
-                    (bytes.get(index + 1), bytes.get(index + 2)),
-                    (Some(high), Some(low)) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
-                )
-        };
-        if allowed(byte) || is_triplet() {
+        if allowed(byte) || is_triplet(bytes, index) {
             out.push(char::from(byte));
         } else {
             push_encoded(out, byte);
         }
     }
+}
+
+/// Whether a `%XX` begins at this place.
+pub(crate) fn is_triplet(bytes: &[u8], index: usize) -> bool {
+    matches!(
+        bytes.get(index..index.saturating_add(3)),
+        Some([b'%', high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
+    )
 }
 
 /// What may stand in a path as it is: RFC 3986's `pchar` and the slash.
