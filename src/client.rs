@@ -102,9 +102,9 @@ impl Client {
     /// [`ClientBuilder::build`].
     ///
     /// `mchid`, `serial`, `privateKey`, `certs` (an object of serial and key), `apiv3Key`,
-    /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `debug`, `timeout` and
-    /// `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders of
-    /// APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
+    /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `debug`,
+    /// `timeout` and `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders
+    /// of APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
     /// "not configured".
     ///
     /// # Errors
