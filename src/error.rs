@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
+use crate::platform::is_public_key_id;
 use crate::response::header_text;
 
 /// The result of everything here that can fail.
@@ -825,10 +826,9 @@ impl fmt::Display for VerifyError {
                     Short(unknown),
                     known.join(", ")
                 )?;
-                let is_id = |serial: &str| serial.starts_with("PUB_KEY_ID_");
-                f.write_str(if !is_id(unknown) {
+                f.write_str(if !is_public_key_id(unknown) {
                     "; add this platform certificate with .cert(serial, \"file:///…\")"
-                } else if known.iter().any(|known| is_id(known)) {
+                } else if known.iter().any(|known| is_public_key_id(known)) {
                     "; compare the ID of the public key with the merchant platform's, and add this \
                      key with .cert(\"PUB_KEY_ID_…\", \"file:///…\") beside the others"
                 } else {

@@ -12,13 +12,6 @@ use aws_lc_rs as backend;
 #[cfg(not(feature = "aws-lc-rs"))]
 use ring as backend;
 
-/// The backend's name, for the user agent.
-pub(crate) const BACKEND: &str = if cfg!(feature = "aws-lc-rs") {
-    "aws-lc-rs"
-} else {
-    "ring"
-};
-
 /// The SHA-256 of `data` in lower-case hex.
 pub(crate) fn sha256_hex(data: &[u8]) -> String {
     hex(ring::digest::digest(&ring::digest::SHA256, data).as_ref())

@@ -34,7 +34,7 @@ impl PlatformKeys {
         self.keys
             .iter()
             .map(|(serial, _)| serial.as_str())
-            .find(|serial| serial.starts_with(PUBLIC_KEY_ID))
+            .find(|serial| is_public_key_id(serial))
     }
 
     pub(crate) fn serials(&self) -> Vec<&str> {
@@ -47,6 +47,11 @@ impl PlatformKeys {
     pub(crate) fn keys(&self) -> impl Iterator<Item = &PublicKey> {
         self.keys.iter().map(|(_, key)| key)
     }
+}
+
+/// Whether a serial is the ID of a public key rather than a certificate's number.
+pub(crate) fn is_public_key_id(serial: &str) -> bool {
+    serial.starts_with(PUBLIC_KEY_ID)
 }
 
 /// Serials are text; other tools drop leading zeros and change the case of hex.

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::catalogue::tree;
 use crate::client::{Apiv3, Core};
-use crate::crypto::BACKEND;
 use crate::error::{
     ApiError, Check, Endpoint, Error, RedirectError, Result, SignatureState, SignedMessage,
     VerifyError,
@@ -32,6 +31,15 @@ const MAXIMUM_OFFSET: u64 = 300;
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
     "application/json, text/plain, application/x-gzip, application/pdf, image/png, image/*;q=0.5",
 );
+const AGENT: HeaderValue = HeaderValue::from_static(if cfg!(feature = "aws-lc-rs") {
+    concat!(
+        "wechatpay-chain/",
+        env!("CARGO_PKG_VERSION"),
+        " (aws-lc-rs)"
+    )
+} else {
+    concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION"), " (ring)")
+});
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -87,10 +95,7 @@ pub(crate) fn headers(
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(ACCEPT, ACCEPTED);
     headers.insert(CONTENT_TYPE, if is_json { JSON } else { JSON_UTF8 });
-    let agent = format!("wechatpay-chain/{} ({BACKEND})", env!("CARGO_PKG_VERSION"));
-    if let Ok(agent) = HeaderValue::try_from(agent) {
-        headers.insert(USER_AGENT, agent);
-    }
+    headers.insert(USER_AGENT, AGENT);
     let public_key = apiv3.platform.public_key_id();
     if let Some(Ok(serial)) = public_key.map(HeaderValue::try_from) {
         headers.insert(HeaderName::from_static("wechatpay-serial"), serial);

@@ -3,26 +3,14 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use wechatpay_chain::rsa::{PrivateKey, PublicKey};
-use wechatpay_chain::{
-    Answer, Chain, Client, ClientBuilder, Error, Request, SignatureState, formatter,
-};
+use wechatpay_chain::{Answer, Chain, Error, Request, SignatureState, formatter};
 use wechatpay_sandbox::{Misbehaviour, Received, Sandbox};
 
 use crate::support::{
     MERCHANT_PUBLIC, MERCHANT_SERIAL, PLATFORM_KEY, PLATFORM_SERIAL, assert_says, header,
     offline as client,
 };
-
-/// The settings of the sandbox's merchant, so that one of them can be another.
-fn sandbox_builder(sandbox: &Sandbox) -> ClientBuilder {
-    Client::builder()
-        .mchid(sandbox.mchid())
-        .serial(sandbox.merchant_serial())
-        .private_key(sandbox.merchant_private_key())
-        .cert(sandbox.platform_serial(), sandbox.platform_public_key())
-        .base_uri(sandbox.base_uri())
-        .root_certificate(sandbox.root_certificate().unwrap())
-}
+use crate::way::settings;
 
 /// The parts of an `Authorization` header.
 struct Authorization {
@@ -173,7 +161,7 @@ fn what_is_signed_is_what_is_sent_over_http_1_and_2() {
 #[test]
 fn a_prefix_in_base_uri_is_signed_and_sent() {
     let sandbox = Sandbox::start_blocking().unwrap();
-    let client = sandbox_builder(&sandbox)
+    let client = settings(&sandbox)
         .base_uri(format!("{}hk", sandbox.base_uri()))
         .build()
         .unwrap();
@@ -207,7 +195,7 @@ fn a_prefix_in_base_uri_is_signed_and_sent() {
 #[test]
 fn a_key_of_another_merchant_is_explained_when_the_gateway_saw_the_same_message() {
     let sandbox = Sandbox::start_blocking().unwrap();
-    let client = sandbox_builder(&sandbox)
+    let client = settings(&sandbox)
         .private_key(PLATFORM_KEY)
         .build()
         .unwrap();
