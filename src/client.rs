@@ -17,9 +17,10 @@ use crate::address::{Base, is_tencents};
 use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
+use crate::notification::{Incoming, NotificationHeaders};
 use crate::options::{self, Limit};
-use crate::platform::{PlatformKeys, same_serial};
-use crate::request::Request;
+use crate::platform::{Certificates, KeySet, Place, Platform, PlatformKeys, Store, same_serial};
+use crate::request::{Destination, Request};
 use crate::rsa::{PrivateKey, PublicKey};
 use crate::transport::Transport;
 
@@ -37,6 +38,9 @@ const PUBLISHED_KEYS: [&str; 2] = [
 
 /// What the APIv3 key and the APIv2 key that the sandbox publishes begin with.
 const PUBLISHED_TEXT: &str = "WechatpaySandboxPublic";
+
+const PLATFORM_WANTED: &str = "WeChat Pay's public key or a platform certificate, by cert(serial, \
+     key) or platform_certificate(certificate), or the APIv3 key";
 
 /// A merchant's client: settings, keys and connections.
 ///
@@ -82,14 +86,63 @@ pub(crate) struct Core {
     /// Whether each request is a log event.
     pub(crate) debug: bool,
     pub(crate) transport: Arc<Transport>,
-    _secrets: Vec<Zeroizing<String>>,
+    _secret: Option<Zeroizing<String>>,
 }
 
 /// The settings of APIv3.
 pub(crate) struct Apiv3 {
     pub(crate) serial: String,
     pub(crate) key: PrivateKey,
-    pub(crate) platform: PlatformKeys,
+    pub(crate) platform: Platform,
+    /// For notifications and certificates.
+    pub(crate) apiv3_key: Option<Zeroizing<String>>,
+}
+
+impl Apiv3 {
+    /// Whether the client fetches its certificates: it has the APIv3 key, and no platform key was
+    /// configured.
+    pub(crate) fn keeps_certificates(&self) -> bool {
+        self.apiv3_key.is_some() && self.platform.configured().is_empty()
+    }
+
+    /// Where the certificates that verify the answer to a request are fetched, if the client keeps
+    /// its own.
+    pub(crate) fn store_of(&self, destination: &Destination) -> Option<Arc<Store>> {
+        if !self.keeps_certificates() {
+            return None;
+        }
+        let Destination {
+            scheme,
+            authority,
+            prefix,
+            ..
+        } = destination;
+        let place = Place::beside(scheme, authority, prefix)?;
+        Some(self.platform.store(&place))
+    }
+}
+
+impl Core {
+    /// The store of the base address's host.
+    pub(crate) fn certificates(&self) -> Result<Arc<Store>> {
+        let apiv3 = self.v3.as_ref();
+        let Some(apiv3) = apiv3.filter(|apiv3| apiv3.apiv3_key.is_some()) else {
+            return Err(missing(
+                "apiv3_key",
+                "the APIv3 key, 32 bytes, which decrypts platform certificates",
+            ));
+        };
+        let Base {
+            scheme,
+            authority,
+            prefix,
+            ..
+        } = &self.base;
+        match Place::beside(scheme, authority, prefix) {
+            Some(place) => Ok(apiv3.platform.store(&place)),
+            None => Err(missing("base_uri", "a shorter address")),
+        }
+    }
 }
 
 impl Client {
@@ -149,6 +202,110 @@ impl Client {
         Request::absolute(Arc::clone(&self.inner.core), address.as_ref())
     }
 
+    /// Checks and decrypts a notification, by `.await` or `.wait()`: the headers and the raw bytes of
+    /// the body as they came.
+    ///
+    /// No I/O happens unless the serial is unknown and the client fetches its own certificates.
+    /// Answer with [`Notification::success`](crate::Notification::success) only after it was
+    /// trusted and dealt with.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # use wechatpay_chain::{Client, Notification};
+    /// fn receive(client: &Client, headers: &http::HeaderMap, body: &[u8]) -> (u16, String) {
+    ///     match client.notification(headers, body).wait() {
+    ///         Ok(event) if event.event_type() == "TRANSACTION.SUCCESS" => {
+    ///             let order = event.data()["out_trade_no"].as_str();
+    ///             // … mark it as paid, once …
+    ///             Notification::success()
+    ///         }
+    ///         Ok(_) => Notification::success(),
+    ///         Err(error) => Notification::failure("not accepted"),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Frameworks with another version of `http` give pairs of names and values. Where several
+    /// merchants share one address, ask each one's client in turn: the first that does not answer
+    /// with an unknown serial is the one.
+    ///
+    /// # Errors
+    /// [`Error::Verify`] if it can't be trusted: a header is missing, the clock is more than 300 s
+    /// off, the serial is unknown, the signature is wrong or a probe; [`Error::Decode`] if its
+    /// signature is right but the APIv3 key or the algorithm is another one; [`Error::Config`]
+    /// without the APIv3 key. Source: <https://pay.weixin.qq.com/doc/v3/merchant/4012071382>.
+    pub fn notification(
+        &self,
+        headers: impl NotificationHeaders,
+        body: impl AsRef<[u8]>,
+    ) -> Incoming {
+        Incoming::new(Arc::clone(&self.inner.core), headers, body.as_ref())
+    }
+
+    /// The platform certificates, fetched from the host of `base_uri` by `.await` or `.wait()`: with
+    /// serial, dates and PEM, to be saved.
+    ///
+    /// A client that has the APIv3 key and no platform key does so by itself. At most one fetch a
+    /// minute is made; a call within it gets what the last one brought.
+    ///
+    /// # Errors
+    /// [`Error::Config`] without the APIv3 key; [`Error::Api`] for a merchant that only has the
+    /// public key (404 `RESOURCE_NOT_EXISTS`), [`Error::Decode`] when the APIv3 key is another one;
+    /// and what every request may fail with.
+    pub fn certificates(&self) -> Certificates {
+        let core = &self.inner.core;
+        Certificates::new(core.certificates().map(|store| (Arc::clone(core), store)))
+    }
+
+    /// The platform keys that are known: serials, expiry, and how the last fetch of certificates
+    /// went; for readiness probes.
+    pub fn platform_keys(&self) -> PlatformKeys {
+        match &self.inner.core.v3 {
+            Some(apiv3) => PlatformKeys::of(&apiv3.platform),
+            None => PlatformKeys::default(),
+        }
+    }
+
+    /// Replaces the configured platform keys as a whole, while requests go on: serials and keys, as
+    /// [`ClientBuilder::cert`] takes them. Requests that are on their way are still verified with the
+    /// old ones, too.
+    ///
+    /// From certificates to the public key without an interruption: first give both, and after the
+    /// switch on the merchant platform has ended the public key alone. Without any key a client that
+    /// has the APIv3 key fetches certificates.
+    ///
+    /// # Errors
+    /// [`Error::Config`] and [`Error::Key`] as [`ClientBuilder::build`]; the old keys then stay.
+    pub fn replace_platform_keys<S, K>(&self, keys: impl IntoIterator<Item = (S, K)>) -> Result<()>
+    where
+        S: Into<String>,
+        K: TryInto<PublicKey>,
+        K::Error: Into<Error>,
+    {
+        let core = &self.inner.core;
+        let Some(apiv3) = &core.v3 else {
+            return Err(missing("APIv3", "serial and private_key of the merchant"));
+        };
+        let mut given = Vec::new();
+        for (serial, key) in keys {
+            let serial = serial.into();
+            let setting = format!("certs[{:?}]", shown(&serial));
+            let key = key
+                .try_into()
+                .map_err(|error| error.into().setting(&setting))?;
+            given.push((Some(serial), key));
+        }
+        let keys = key_set(given, &apiv3.serial, &apiv3.key)?;
+        if keys.is_empty() && apiv3.apiv3_key.is_none() {
+            return Err(missing("certs", PLATFORM_WANTED));
+        }
+        if has_published(&keys) {
+            check_published(Some("certs"), &core.base)?;
+        }
+        apiv3.platform.replace(keys);
+        Ok(())
+    }
+
     pub(crate) fn fixed(&self, path: &'static str) -> Chain {
         self.at(PathText::fixed(path))
     }
@@ -179,7 +336,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("mchid", &core.mchid)
             .field("serial", &v3.map(|v3| &v3.serial))
-            .field("platform_keys", &v3.map(|v3| v3.platform.serials()))
+            .field("platform_keys", &self.platform_keys().serials())
             .field("host", &core.base.host())
             .finish_non_exhaustive()
     }
@@ -370,7 +527,7 @@ impl ClientBuilder {
             private_key: self.private_key,
             merchant_certificate: self.merchant_certificate,
             platform: self.platform,
-            apiv3_key: self.apiv3_key.as_deref(),
+            apiv3_key: self.apiv3_key,
         };
         let merchant_pair = self.merchant.as_ref();
         let v3 = if parts.is_empty() {
@@ -392,7 +549,6 @@ impl ClientBuilder {
         let published = v3
             .as_ref()
             .and_then(Apiv3::published)
-            .or_else(|| published_text("apiv3_key", self.apiv3_key.as_deref()))
             .or_else(|| published_text("secret", self.secret.as_deref()))
             .or_else(|| {
                 let (_, key) = merchant_pair?;
@@ -415,10 +571,7 @@ impl ClientBuilder {
                 .unwrap_or(Limit(Some(DEFAULT_CONNECT_TIMEOUT))),
             debug: self.debug,
             transport,
-            _secrets: [self.apiv3_key, self.secret]
-                .into_iter()
-                .flatten()
-                .collect(),
+            _secret: self.secret,
         };
         Ok(Client {
             inner: Arc::new(Inner {
@@ -461,15 +614,15 @@ impl fmt::Debug for ClientBuilder {
 }
 
 /// The settings of APIv3 before they are checked.
-struct Apiv3Parts<'a> {
+struct Apiv3Parts {
     serial: Option<String>,
     private_key: Option<PrivateKey>,
     merchant_certificate: Option<PublicKey>,
     platform: Vec<(Option<String>, PublicKey)>,
-    apiv3_key: Option<&'a String>,
+    apiv3_key: Option<Zeroizing<String>>,
 }
 
-impl Apiv3Parts<'_> {
+impl Apiv3Parts {
     fn is_empty(&self) -> bool {
         self.serial.is_none()
             && self.private_key.is_none()
@@ -479,7 +632,7 @@ impl Apiv3Parts<'_> {
     }
 
     fn check(self, merchant: Option<&(PublicKey, PrivateKey)>) -> Result<Apiv3> {
-        if let Some(key) = self.apiv3_key {
+        if let Some(key) = &self.apiv3_key {
             check_apiv3_key(key)?;
         }
         let own = match &self.merchant_certificate {
@@ -504,11 +657,7 @@ impl Apiv3Parts<'_> {
             ));
         };
         if self.platform.is_empty() && self.apiv3_key.is_none() {
-            return Err(missing(
-                "certs",
-                "WeChat Pay's public key or a platform certificate, by cert(serial, key) or \
-                 platform_certificate(certificate), or the APIv3 key",
-            ));
+            return Err(missing("certs", PLATFORM_WANTED));
         }
         if let Some(certificate) = &self.merchant_certificate {
             if own.is_some_and(|own| same_serial(own, &serial)) {
@@ -522,15 +671,12 @@ impl Apiv3Parts<'_> {
                 check_pair("private_key", &key, certificate)?;
             }
         }
-        let mut platform = PlatformKeys::default();
-        for (given, public) in self.platform {
-            let (serial_of_key, public) = check_platform(given, public, &serial, &key)?;
-            platform.add(serial_of_key, public);
-        }
+        let platform = Platform::new(key_set(self.platform, &serial, &key)?);
         Ok(Apiv3 {
             serial,
             key,
             platform,
+            apiv3_key: self.apiv3_key,
         })
     }
 }
@@ -540,12 +686,16 @@ impl Apiv3 {
     fn published(&self) -> Option<&'static str> {
         if is_published(self.key.public_der()) {
             Some("private_key")
-        } else if self.platform.keys().any(|key| is_published(key.der())) {
+        } else if has_published(&self.platform.configured()) {
             Some("certs")
         } else {
-            None
+            published_text("apiv3_key", self.apiv3_key.as_deref())
         }
     }
+}
+
+fn has_published(keys: &KeySet) -> bool {
+    keys.iter().any(|(_, key)| is_published(key.der()))
 }
 
 fn is_published(der: &[u8]) -> bool {
@@ -572,6 +722,20 @@ pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> R
         )),
         _ => Ok(()),
     }
+}
+
+/// The platform keys that were given, each checked.
+fn key_set(
+    given: Vec<(Option<String>, PublicKey)>,
+    merchant_serial: &str,
+    merchant_key: &PrivateKey,
+) -> Result<KeySet> {
+    let mut keys = KeySet::default();
+    for (serial, public) in given {
+        let (serial, public) = check_platform(serial, public, merchant_serial, merchant_key)?;
+        keys.add(serial, public);
+    }
+    Ok(keys)
 }
 
 fn check_platform(
@@ -725,7 +889,7 @@ fn serial_of<'a>(setting: &'static str, certificate: &'a PublicKey) -> Result<&'
     })
 }
 
-fn missing(setting: &'static str, wanted: &'static str) -> Error {
+pub(crate) fn missing(setting: &'static str, wanted: &'static str) -> Error {
     Error::config(setting, "nothing was given", wanted)
 }
 

@@ -26,7 +26,7 @@ type Cause = Arc<dyn StdError + Send + Sync>;
 ///
 /// Neither `Display` nor `Debug` prints a key, a signature, an `Authorization` header, a body, a
 /// query or the value in a path.
-#[derive(thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is missing, malformed, or contradicts another.
@@ -143,9 +143,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Api(error) => error.is_retryable(),
-            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
-                !error.may_have_been_sent
-            }
+            Self::Connect(_) | Self::Timeout(_) | Self::Transport(_) => !self.may_have_been_sent(),
             _ => false,
         }
     }
@@ -154,12 +152,17 @@ impl Error {
     ///
     /// `false` only where the opposite is proved. `true` means: query before you repeat.
     pub fn may_have_been_sent(&self) -> bool {
+        if self.endpoint().is_some_and(Endpoint::is_errand) {
+            return false;
+        }
         match self {
             Self::Config(_) | Self::Key(_) | Self::Request(_) | Self::Template(_) => false,
             Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
                 error.may_have_been_sent
             }
-            Self::Redirect(_) | Self::Api(_) | Self::Verify(_) | Self::Decode(_) => true,
+            // A notification is no request.
+            Self::Verify(error) => matches!(error.subject, Subject::Answer { .. }),
+            Self::Redirect(_) | Self::Api(_) | Self::Decode(_) => true,
         }
     }
 
@@ -229,6 +232,26 @@ impl Error {
         }))
     }
 
+    /// Certificates that can't be taken.
+    pub(crate) fn certificates(endpoint: Endpoint, problem: String) -> Self {
+        Self::Decode(Box::new(DecodeError {
+            endpoint: Some(endpoint),
+            what: "platform certificates",
+            problem,
+            position: None,
+        }))
+    }
+
+    /// What is not what it says.
+    pub(crate) fn decode(what: &'static str, problem: String) -> Self {
+        Self::Decode(Box::new(DecodeError {
+            endpoint: None,
+            what,
+            problem,
+            position: None,
+        }))
+    }
+
     /// A ciphertext that can't be opened.
     pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
         Self::Decode(Box::new(DecodeError::ciphertext(what, problem)))
@@ -244,6 +267,46 @@ impl Error {
             _ => {}
         }
         self
+    }
+
+    /// Says for which request something else was fetched in vain: it was not sent.
+    pub(crate) fn before(mut self, request: &Endpoint) -> Self {
+        let endpoint = match &mut self {
+            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
+                error.may_have_been_sent = false;
+                &mut error.endpoint
+            }
+            Self::Redirect(error) => &mut error.endpoint,
+            Self::Api(error) => &mut error.endpoint,
+            Self::Verify(error) => match &mut error.subject {
+                Subject::Answer { endpoint, .. } => endpoint,
+                Subject::Notification => return self,
+            },
+            Self::Decode(error) => match &mut error.endpoint {
+                Some(endpoint) => endpoint,
+                None => return self,
+            },
+            Self::Config(_) | Self::Key(_) | Self::Request(_) | Self::Template(_) => return self,
+        };
+        endpoint.errand_of = Some(Box::new(request.clone()));
+        self
+    }
+
+    /// Whose call it is that went wrong, where it had begun.
+    fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
+                Some(&error.endpoint)
+            }
+            Self::Redirect(error) => Some(&error.endpoint),
+            Self::Api(error) => Some(&error.endpoint),
+            Self::Verify(error) => match &error.subject {
+                Subject::Answer { endpoint, .. } => Some(endpoint),
+                Subject::Notification => None,
+            },
+            Self::Decode(error) => error.endpoint.as_ref(),
+            Self::Config(_) | Self::Key(_) | Self::Request(_) | Self::Template(_) => None,
+        }
     }
 
     /// Says which setting a key belongs to, where the key itself could not know.
@@ -281,7 +344,7 @@ impl From<Infallible> for Error {
 }
 
 /// Which setting is wrong, what was given, and what is wanted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {}; wanted: {wanted}", OneLine(setting), OneLine(given))]
 pub struct ConfigError {
     setting: Cow<'static, str>,
@@ -307,7 +370,7 @@ impl ConfigError {
 }
 
 /// Which key can't be loaded, what was seen in it, and how to look at it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KeyError {
     pub(crate) setting: Option<String>,
     pub(crate) origin: String,
@@ -350,7 +413,7 @@ impl fmt::Display for KeyError {
 impl StdError for KeyError {}
 
 /// Which part of a request can't be sent, and the way to write it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RequestError {
     endpoint: Option<Endpoint>,
     part: String,
@@ -381,7 +444,7 @@ impl fmt::Display for RequestError {
 impl StdError for RequestError {}
 
 /// Which variable of which path template is missing or unknown.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {}", OneLine(template), OneLine(problem))]
 pub struct TemplateError {
     name: String,
@@ -407,6 +470,8 @@ impl TemplateError {
 pub enum Phase {
     /// Waiting for a connection to become free, or for the I/O thread.
     Queue,
+    /// Waiting for the platform certificates that the answer will be verified with.
+    Certificates,
     /// Looking up the host's name.
     Lookup,
     /// Opening the TCP connection.
@@ -429,6 +494,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Queue => "waiting for a connection to",
+            Self::Certificates => "waiting for the platform certificates of",
             Self::Lookup => "looking up",
             Self::Connect => "connecting to",
             Self::Handshake => "TLS handshake with",
@@ -440,6 +506,7 @@ impl fmt::Display for Phase {
 
 /// A failure of the network: how far the request had come, to which host, and whether it may
 /// have arrived.
+#[derive(Clone)]
 pub struct NetworkError {
     pub(crate) endpoint: Endpoint,
     pub(crate) phase: Phase,
@@ -528,6 +595,7 @@ impl StdError for NetworkError {
 }
 
 /// A redirect, which was not followed.
+#[derive(Clone)]
 pub struct RedirectError {
     pub(crate) endpoint: Endpoint,
     pub(crate) answer: http::Response<Bytes>,
@@ -573,6 +641,7 @@ impl fmt::Debug for RedirectError {
 impl StdError for RedirectError {}
 
 /// WeChat Pay's refusal: a 4xx or 5xx with its code and message.
+#[derive(Clone)]
 pub struct ApiError {
     pub(crate) endpoint: Endpoint,
     pub(crate) answer: http::Response<Bytes>,
@@ -746,15 +815,36 @@ pub enum Check {
     },
     /// The signature does not fit the bytes of the answer.
     Signature,
+    /// A notification's body is empty, or larger than 1 MB.
+    #[non_exhaustive]
+    Body {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// The signature covers a digest, and the content has another one.
+    #[non_exhaustive]
+    Digest {
+        /// The header that holds the digest.
+        header: &'static str,
+    },
     /// The signature is one of WeChat Pay's probes, which are wrong on purpose.
     Probe,
 }
 
-/// A success that can't be trusted.
+/// What can't be trusted.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    Answer { endpoint: Endpoint, host: String },
+    Notification,
+}
+
+/// A success, or a notification, that can't be trusted.
+#[derive(Clone)]
 pub struct VerifyError {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) host: String,
+    pub(crate) subject: Subject,
     pub(crate) check: Check,
+    /// What else is known: why a fetch of certificates did not help, what a wrong signature may mean.
+    pub(crate) note: Option<String>,
     pub(crate) answer: http::Response<Bytes>,
     pub(crate) signed: Option<SignedMessage>,
 }
@@ -765,7 +855,8 @@ impl VerifyError {
         &self.check
     }
 
-    /// The whole unverified answer, for inspection.
+    /// The whole unverified answer, for inspection; of a notification its body and those of its
+    /// headers that were looked at.
     pub fn response(&self) -> &http::Response<Bytes> {
         &self.answer
     }
@@ -773,14 +864,28 @@ impl VerifyError {
 
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} of {} can't be trusted: ",
-            self.endpoint,
-            self.answer.status().as_u16(),
-            self.host
-        )?;
+        let noun = match &self.subject {
+            Subject::Answer { endpoint, host } => {
+                let status = self.answer.status().as_u16();
+                write!(f, "{endpoint}: {status} of {host} can't be trusted: ")?;
+                "answer"
+            }
+            Subject::Notification => {
+                f.write_str("a notification can't be trusted: ")?;
+                "notification"
+            }
+        };
+        let is_notification = matches!(self.subject, Subject::Notification);
         match &self.check {
+            Check::Headers { missing } if is_notification => write!(
+                f,
+                "{} missing among its headers: hand over those of the request as they came",
+                missing.join(", ")
+            ),
+            Check::Body { bytes: 0 } => f.write_str(
+                "its body is empty: something before has probably read it; hand over the raw bytes",
+            ),
+            Check::Body { bytes } => write!(f, "its body of {bytes} bytes is larger than 1 MB"),
             Check::Headers { missing } => write!(
                 f,
                 "it did not come from WeChat Pay, or not unchanged: {} missing, {}; a proxy or a \
@@ -800,6 +905,11 @@ impl fmt::Display for VerifyError {
                         f,
                         "{header} is {given:?}, which is no number of seconds since 1970"
                     ),
+                    "Content-Encoding" => write!(
+                        f,
+                        "{header} is {given:?}, and its body is not that, or this version can't undo \
+                         it; wanted: gzip or none"
+                    ),
                     _ => write!(
                         f,
                         "{header} has a value which is no text, or two different ones"
@@ -807,17 +917,22 @@ impl fmt::Display for VerifyError {
                 }
             }
             Check::Clock { local, remote } => {
-                let side = if local < remote {
-                    "this machine's clock is behind, or the answer's is ahead"
-                } else {
-                    "this machine's clock is ahead, or the answer is an old one"
-                };
                 write!(
                     f,
-                    "the clock here says {local}, the answer {remote}: {} s apart, at most 300 s \
-                     are allowed; {side}",
+                    "the clock here says {local}, the {noun} {remote}: {} s apart, at most 300 s \
+                     are allowed; this machine's clock is ",
                     local.abs_diff(*remote)
-                )
+                )?;
+                if local < remote {
+                    write!(f, "behind, or the {noun}'s is ahead")
+                } else if is_notification {
+                    f.write_str(
+                        "ahead, or the notification is an old one: a stored one can't be replayed, \
+                         .at(time) checks it against its own time, and tests use the sandbox",
+                    )
+                } else {
+                    f.write_str("ahead, or the answer is an old one")
+                }
             }
             Check::Serial { unknown, known } => {
                 write!(
@@ -837,26 +952,28 @@ impl fmt::Display for VerifyError {
                      certificates"
                 })
             }
-            Check::Signature => {
-                f.write_str(
-                    "its signature does not fit its bytes, or the key configured under this \
-                     serial is another one",
-                )?;
-                match header_text(self.answer.headers(), "content-encoding") {
-                    Some(encoding) => write!(
-                        f,
-                        "; it came with Content-Encoding {}, which this version does not undo",
-                        Short(encoding)
-                    ),
-                    None => Ok(()),
-                }
-            }
+            Check::Signature => f.write_str(
+                "its signature does not fit its bytes, or the key configured under this serial is \
+                 another one",
+            ),
+            Check::Digest { header } => write!(
+                f,
+                "its signature is right, but its content has not the digest that {header} promises"
+            ),
             Check::Probe => f.write_str(
                 "its signature is one of WeChat Pay's probes (WECHATPAY/SIGNTEST/…), sent to see \
                  whether wrong signatures are refused",
             ),
         }?;
-        f.write_str("; its effect is unknown: query before repeating it")?;
+        if let Some(note) = &self.note {
+            write!(f, "; {note}")?;
+        }
+        match &self.subject {
+            Subject::Answer { endpoint, .. } if !endpoint.is_errand() => {
+                f.write_str("; its effect is unknown: query before repeating it")?;
+            }
+            _ => {}
+        }
         write!(f, "{}", RequestId(self.answer.headers()))
     }
 }
@@ -864,8 +981,7 @@ impl fmt::Display for VerifyError {
 impl fmt::Debug for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyError")
-            .field("endpoint", &self.endpoint)
-            .field("host", &self.host)
+            .field("subject", &self.subject)
             .field("status", &self.answer.status())
             .field("check", &self.check)
             .field("body_bytes", &self.answer.body().len())
@@ -876,8 +992,9 @@ impl fmt::Debug for VerifyError {
 impl StdError for VerifyError {}
 
 /// A body or a ciphertext that is not what it says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DecodeError {
+    endpoint: Option<Endpoint>,
     what: &'static str,
     problem: String,
     /// Line and column.
@@ -892,6 +1009,7 @@ impl DecodeError {
             _ => "the text is no JSON".to_owned(),
         };
         Self {
+            endpoint: None,
             what: "the answer's body is not the JSON wanted",
             problem,
             position: Some((error.line(), error.column())),
@@ -901,10 +1019,17 @@ impl DecodeError {
     /// A text that can't be opened; nothing of it or of the key is kept.
     pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
         Self {
+            endpoint: None,
             what,
             problem: problem.to_owned(),
             position: None,
         }
+    }
+
+    /// The same mistake in something else.
+    pub(crate) fn of(mut self, what: &'static str) -> Self {
+        self.what = what;
+        self
     }
 
     /// The line of the mistake, from 1; 0 in a ciphertext, which has no lines.
@@ -920,6 +1045,9 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(endpoint) = &self.endpoint {
+            write!(f, "{endpoint}: ")?;
+        }
         write!(f, "{}: {}", self.what, self.problem)?;
         match self.position {
             Some((line, column)) => write!(f, " at line {line}, column {column}"),
@@ -947,10 +1075,33 @@ fn shape(error: &str) -> String {
 pub(crate) struct Endpoint {
     pub(crate) method: Method,
     pub(crate) template: Cow<'static, str>,
+    /// The request that can't be sent, since this one for its platform certificates failed.
+    errand_of: Option<Box<Endpoint>>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(method: Method, template: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            method,
+            template: template.into(),
+            errand_of: None,
+        }
+    }
+
+    fn is_errand(&self) -> bool {
+        self.errand_of.is_some()
+    }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(request) = &self.errand_of {
+            write!(
+                f,
+                "{request}: not sent, since there are no platform certificates to verify its answer \
+                 with: "
+            )?;
+        }
         write!(f, "{} {}", self.method, Short(&self.template))
     }
 }

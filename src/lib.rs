@@ -145,6 +145,7 @@ mod chain;
 mod client;
 mod crypto;
 mod error;
+mod notification;
 mod options;
 mod payload;
 mod platform;
@@ -172,6 +173,8 @@ pub use error::{
     ApiError, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase, RedirectError,
     RequestError, Result, SignatureState, TemplateError, VerifyError,
 };
+pub use notification::{Incoming, Notification, NotificationHeaders};
 pub use payload::Payload;
-pub use request::{Answer, Request, ResponseFuture};
+pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys};
+pub use request::{Answer, Pending, Request, ResponseFuture, Signing};
 pub use response::Response;

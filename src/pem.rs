@@ -54,8 +54,16 @@ const SCHEMES: [(&str, &str); 4] = [
 /// What a certificate says that matters here.
 pub(crate) struct Certificate {
     pub(crate) serial: String,
+    pub(crate) validity: Validity,
     /// Its public key as SPKI DER.
     pub(crate) public_key: Vec<u8>,
+}
+
+/// From when to when a certificate is valid, both seconds since 1970 and both inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
 }
 
 impl Certificate {
@@ -76,7 +84,16 @@ impl Certificate {
             [] => "00".to_owned(),
             number => number.iter().map(|byte| format!("{byte:02X}")).collect(),
         };
-        Ok(Self { serial, public_key })
+        let dates = tbs.validity();
+        let validity = Validity {
+            not_before: dates.not_before.to_unix_duration().as_secs(),
+            not_after: dates.not_after.to_unix_duration().as_secs(),
+        };
+        Ok(Self {
+            serial,
+            validity,
+            public_key,
+        })
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Uri, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use crate::address::{Absolute, Base};
 use crate::catalogue::tree;
@@ -20,11 +21,12 @@ use crate::error::{Endpoint, Error, Result};
 use crate::formatter;
 use crate::options::{self, Limit, kind};
 use crate::payload::Payload;
-use crate::protocol::v3::{self, Exchange, Stamp};
+use crate::platform::{Store, refresh_in_background, refreshed};
+use crate::protocol::v3::{self, Exchange, Sent, Stamp};
 use crate::query::Query;
 use crate::response::Response;
 use crate::template;
-use crate::transport::{Call, Limits};
+use crate::transport::{Call, Driver, Failure, Limits, block_on};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
 ///
@@ -175,10 +177,7 @@ impl Request {
     /// # Errors
     /// Each variant of [`Error`] says when it happens.
     pub fn wait(self) -> Result<Response> {
-        let outgoing = self.prepare()?;
-        let (call, exchange) = outgoing.split();
-        let answer = call.wait();
-        exchange.finish(answer)
+        block_on(self.go(Driver::Own))
     }
 
     /// The signed request, without sending it.
@@ -186,19 +185,35 @@ impl Request {
     /// # Errors
     /// What [`wait`](Self::wait) would refuse before sending.
     pub fn into_http(self) -> Result<http::Request<Bytes>> {
-        Ok(self.assemble()?.request)
+        Ok(self.draft()?.sign()?.request)
     }
 
     /// The signed request, and what verifies the answer that another HTTP client brought back.
     ///
     /// # Errors
-    /// What [`wait`](Self::wait) would refuse before sending.
+    /// What [`wait`](Self::wait) would refuse before sending; and [`Error::Request`] where the
+    /// client has yet to fetch the certificates that verify the answer: [`sign`](Self::sign) does.
     pub fn into_parts(self) -> Result<(http::Request<Bytes>, Answer)> {
-        let outgoing = self.prepare()?;
-        let answer = Answer {
-            exchange: outgoing.exchange,
-        };
-        Ok((outgoing.request, answer))
+        let draft = self.draft()?;
+        if draft.wanting().is_some() {
+            let part = "the platform certificates are still to be fetched";
+            let wanted = ".sign().await or .sign().wait(), which fetches them";
+            return Err(Error::request(part, wanted).at(&draft.endpoint));
+        }
+        Ok(draft.sign()?.into_parts())
+    }
+
+    /// The signed request and what verifies its answer, as [`into_parts`](Self::into_parts), after
+    /// fetching what is needed for it: `.sign().await` or `.sign().wait()`.
+    pub fn sign(self) -> Signing {
+        Signing(self)
+    }
+
+    async fn go(self, driver: Driver) -> Result<Response> {
+        let outgoing = self.prepare(driver).await?;
+        let (call, exchange) = outgoing.split();
+        let answer = call.run(driver).await;
+        finish(exchange, answer, driver).await
     }
 
     pub(crate) fn with_options(mut self, method: &str, options: Value) -> Self {
@@ -350,33 +365,32 @@ impl Request {
             }
             Target::None => Cow::Borrowed("client.url(…)"),
         };
-        Endpoint {
-            method: self.method.clone(),
-            template,
-        }
+        Endpoint::new(self.method.clone(), template)
     }
 
-    /// Everything that is done before a byte leaves, where the answer will be verified.
-    fn prepare(self) -> Result<Outgoing> {
-        let outgoing = self.assemble()?;
-        if outgoing.exchange.needs_platform_key() {
-            return Err(Error::config(
-                "certs",
-                "no platform key was given, and fetching them with the APIv3 key is not in this \
-                 version",
-                "WeChat Pay's public key or a platform certificate, by cert(serial, key)",
-            ));
+    /// Everything that is done before a byte leaves.
+    async fn prepare(self, driver: Driver) -> Result<Outgoing> {
+        let draft = self.draft()?;
+        if let Some(store) = draft.wanting() {
+            let fetched = refreshed(&draft.core, &store, driver, draft.limits.deadline()).await;
+            // Certificates that have expired are better than none.
+            if fetched.is_err() && store.keys().is_empty() {
+                fetched.map_err(|error| error.before(&draft.endpoint))?;
+            }
+        } else if let Some(store) = draft.store.as_ref().filter(|store| store.is_due()) {
+            refresh_in_background(&draft.core, store, driver);
         }
-        Ok(outgoing)
+        draft.sign()
     }
 
-    fn assemble(mut self) -> Result<Outgoing> {
+    /// The request as it was asked for, with its mistakes found and its address known.
+    fn draft(mut self) -> Result<Draft> {
         let endpoint = self.endpoint();
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake.at(&endpoint));
         }
         let core = Arc::clone(&self.core);
-        let (scheme, authority, target) = match self.destination() {
+        let destination = match self.destination() {
             Ok(destination) => destination,
             Err(error) => return Err(error.at(&endpoint)),
         };
@@ -387,49 +401,32 @@ impl Request {
                 "serial, private_key and cert beside them",
             ));
         };
-        let is_json = self.payload.is_json();
-        let body = self
-            .payload
-            .into_bytes()
-            .map_err(|error| error.at(&endpoint))?;
-        let stamp = Stamp {
-            timestamp: formatter::now(),
-            nonce: formatter::nonce(),
-        };
-        let signed = v3::message(self.method.clone(), target.as_str().to_owned(), stamp, body);
-        let headers = v3::headers(&core, apiv3, &signed, &self.headers, is_json);
-        let host = authority.as_str().to_owned();
-        let uri = Uri::builder()
-            .scheme(scheme)
-            .authority(authority)
-            .path_and_query(target)
-            .build()
-            .map_err(|_| Error::request("the address can't be put together", "another path"))?;
-        let mut request = http::Request::new(signed.body.clone());
-        *request.method_mut() = self.method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+        let host = destination.authority.host();
+        let path = destination.target.path();
+        let is_invoice = v3::is_invoice(host, path);
         let limits = Limits {
             whole: self.timeout.unwrap_or(core.timeout),
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
+            started: Instant::now(),
         };
-        if self.debug || core.debug {
-            tracing::info!(%endpoint, %host, body_bytes = signed.body.len(), "request");
-        }
-        Ok(Outgoing {
-            request,
+        let store = apiv3.store_of(&destination);
+        Ok(Draft {
+            endpoint,
+            method: self.method,
+            is_signed: !is_invoice,
+            is_exempt: is_invoice || v3::is_unsigned(path),
+            destination,
+            payload: self.payload,
+            headers: self.headers,
             limits,
-            exchange: Exchange {
-                core,
-                endpoint,
-                host,
-                signed,
-            },
+            debug: self.debug,
+            store,
+            core,
         })
     }
 
     /// Scheme, host and target, as they are signed and sent.
-    fn destination(&mut self) -> Result<(Scheme, Authority, PathAndQuery)> {
+    fn destination(&mut self) -> Result<Destination> {
         let core = &self.core;
         let path = match std::mem::replace(&mut self.target, Target::None) {
             Target::None => return Err(Error::request("the address", "one that can be sent")),
@@ -452,7 +449,18 @@ impl Request {
                         ));
                     }
                 }
-                return Ok((address.scheme, address.authority, address.target));
+                let is_base = address.authority == core.base.authority;
+                let prefix = if is_base {
+                    core.base.prefix.as_str()
+                } else {
+                    "/"
+                };
+                return Ok(Destination {
+                    prefix: prefix.to_owned(),
+                    scheme: address.scheme,
+                    authority: address.authority,
+                    target: address.target,
+                });
             }
             Target::Path(path) => path,
         };
@@ -492,7 +500,128 @@ impl Request {
                 "fewer than 65,535 bytes",
             ));
         };
-        Ok((base.scheme.clone(), base.authority.clone(), target))
+        Ok(Destination {
+            scheme: base.scheme.clone(),
+            authority: base.authority.clone(),
+            prefix: base.prefix.clone(),
+            target,
+        })
+    }
+}
+
+/// Where a request goes.
+pub(crate) struct Destination {
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+    /// What stands before the path of every request to there, with its slashes.
+    pub(crate) prefix: String,
+    pub(crate) target: PathAndQuery,
+}
+
+/// A request that can be signed.
+pub(crate) struct Draft {
+    core: Arc<Core>,
+    endpoint: Endpoint,
+    method: Method,
+    destination: Destination,
+    payload: Payload,
+    headers: HeaderMap,
+    limits: Limits,
+    debug: bool,
+    /// Where the client fetches the certificates for it.
+    store: Option<Arc<Store>>,
+    is_signed: bool,
+    /// Whether the endpoint signs nothing.
+    is_exempt: bool,
+}
+
+impl Draft {
+    /// A GET of the client's own, for which nothing is fetched before.
+    pub(crate) fn get(core: &Arc<Core>, endpoint: Endpoint, destination: Destination) -> Self {
+        Self {
+            core: Arc::clone(core),
+            endpoint,
+            method: Method::GET,
+            destination,
+            payload: Payload::none(),
+            headers: HeaderMap::new(),
+            limits: Limits {
+                whole: core.timeout,
+                connect: core.connect_timeout,
+                started: Instant::now(),
+            },
+            debug: false,
+            store: None,
+            is_signed: true,
+            is_exempt: false,
+        }
+    }
+
+    /// Where certificates have to be fetched before the request leaves, so that a failure there
+    /// means that nothing was sent.
+    fn wanting(&self) -> Option<Arc<Store>> {
+        let store = self.store.as_ref()?;
+        let is_wanting = !self.is_exempt && store.is_wanting();
+        is_wanting.then(|| Arc::clone(store))
+    }
+
+    pub(crate) fn sign(self) -> Result<Outgoing> {
+        let Self {
+            core,
+            endpoint,
+            method,
+            destination,
+            ..
+        } = self;
+        let Some(apiv3) = &core.v3 else {
+            return Err(Error::request("the call", "a client with APIv3's settings").at(&endpoint));
+        };
+        let trust = apiv3.platform.trust(self.store);
+        let is_json = self.payload.is_json();
+        let body = self
+            .payload
+            .into_bytes()
+            .map_err(|error| error.at(&endpoint))?;
+        let stamp = Stamp {
+            timestamp: formatter::now(),
+            nonce: formatter::nonce(),
+        };
+        let target = destination.target.as_str().to_owned();
+        let signed = v3::message(method.clone(), target, stamp, body);
+        let announced = trust.public_key_id();
+        let mut headers = v3::headers(&core, apiv3, &signed, &self.headers, is_json, announced);
+        if !self.is_signed {
+            headers.remove(header::AUTHORIZATION);
+        }
+        let host = destination.authority.as_str().to_owned();
+        let uri = Uri::builder()
+            .scheme(destination.scheme)
+            .authority(destination.authority)
+            .path_and_query(destination.target)
+            .build()
+            .map_err(|_| Error::request("the address can't be put together", "another path"))?;
+        let mut request = http::Request::new(signed.body.clone());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        if self.debug || core.debug {
+            tracing::info!(%endpoint, %host, body_bytes = signed.body.len(), "request");
+        }
+        Ok(Outgoing {
+            request,
+            limits: self.limits,
+            exchange: Exchange {
+                core,
+                sent: Sent {
+                    endpoint,
+                    host,
+                    signed,
+                    trust,
+                    is_exempt: self.is_exempt,
+                    deadline: self.limits.deadline(),
+                },
+            },
+        })
     }
 }
 
@@ -515,21 +644,65 @@ fn refuse_v2(has_settings: bool) -> Error {
     )
 }
 
+/// What the transport brought back, as the caller gets it.
+async fn finish(
+    exchange: Exchange,
+    answer: std::result::Result<http::Response<Bytes>, Failure>,
+    driver: Driver,
+) -> Result<Response> {
+    let endpoint = exchange.sent.endpoint.clone();
+    let result = match answer {
+        Ok(answer) => accept(exchange, answer, driver).await,
+        Err(failure) => {
+            let sent = exchange.sent;
+            Err(failure.into_error(sent.endpoint, sent.host, Some(sent.signed)))
+        }
+    };
+    match &result {
+        Ok(response) => tracing::debug!(
+            %endpoint,
+            status = response.status().as_u16(),
+            request_id = response.request_id(),
+            "answered"
+        ),
+        Err(error) => tracing::debug!(%error, "failed"),
+    }
+    result
+}
+
+/// Judges an answer, after fetching the certificate it was signed with if that is not known.
+async fn accept(
+    exchange: Exchange,
+    answer: http::Response<Bytes>,
+    driver: Driver,
+) -> Result<Response> {
+    let Some(store) = exchange.lacking(&answer) else {
+        return exchange.accept(answer);
+    };
+    let fetched = refreshed(&exchange.core, &store, driver, exchange.sent.deadline).await;
+    let mut result = exchange.accept(answer);
+    if let (Err(Error::Verify(error)), Err(reason)) = (&mut result, fetched) {
+        error.note = Some(format!(
+            "the certificates could not be fetched again: {reason}"
+        ));
+    }
+    result
+}
+
 impl IntoFuture for Request {
     type Output = Result<Response>;
     type IntoFuture = ResponseFuture;
 
     fn into_future(self) -> ResponseFuture {
-        ResponseFuture(Box::pin(async move {
-            let outgoing = self.prepare()?;
-            let (call, exchange) = outgoing.split();
-            let answer = call.run().await;
-            exchange.finish(answer)
-        }))
+        Pending::new(self.go(Driver::Caller))
     }
 }
 
-/// The future of a [`Request`]: signs when it is first polled, sends, and verifies the answer.
+/// The future of a [`Request`].
+pub type ResponseFuture = Pending<Response>;
+
+/// The future of a [`Request`], a notification or a fetch of certificates: signs when it is first
+/// polled, sends, and verifies the answer.
 ///
 /// It runs on the caller's tokio runtime, which needs its I/O and time drivers (`enable_all`):
 /// polled on one without them it panics, as all of tokio's own I/O does. Under any other executor
@@ -539,19 +712,53 @@ impl IntoFuture for Request {
 /// Don't block the only thread of a tokio runtime on it with another executor's `block_on`: the
 /// runtime that is to carry the request then stands still. [`Request::wait`] is for that.
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct ResponseFuture(Pin<Box<dyn Future<Output = Result<Response>> + Send>>);
+pub struct Pending<T>(Pin<Box<dyn Future<Output = Result<T>> + Send>>);
 
-impl Future for ResponseFuture {
-    type Output = Result<Response>;
+impl<T> Pending<T> {
+    pub(crate) fn new(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
+        Self(Box::pin(future))
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(context)
     }
 }
 
-impl fmt::Debug for ResponseFuture {
+impl<T> fmt::Debug for Pending<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture")
+        f.write_str("Pending")
+    }
+}
+
+/// A request on its way to be signed, for another HTTP client: see [`Request::sign`].
+#[must_use = "a request is signed by `.await` or `.wait()`"]
+#[derive(Debug)]
+pub struct Signing(Request);
+
+impl Signing {
+    /// Signs, and blocks until what is needed for it is there. It needs no runtime.
+    ///
+    /// # Errors
+    /// What [`Request::wait`] would refuse before sending.
+    pub fn wait(self) -> Result<(http::Request<Bytes>, Answer)> {
+        block_on(self.go(Driver::Own))
+    }
+
+    async fn go(self, driver: Driver) -> Result<(http::Request<Bytes>, Answer)> {
+        Ok(self.0.prepare(driver).await?.into_parts())
+    }
+}
+
+impl IntoFuture for Signing {
+    type Output = Result<(http::Request<Bytes>, Answer)>;
+    type IntoFuture = Pending<(http::Request<Bytes>, Answer)>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Pending::new(self.go(Driver::Caller))
     }
 }
 
@@ -566,17 +773,24 @@ impl fmt::Debug for Request {
 }
 
 /// A signed request, and what its answer is judged by.
-struct Outgoing {
+pub(crate) struct Outgoing {
     request: http::Request<Bytes>,
     limits: Limits,
     exchange: Exchange,
 }
 
 impl Outgoing {
-    fn split(self) -> (Call, Exchange) {
+    pub(crate) fn split(self) -> (Call, Exchange) {
         let transport = Arc::clone(&self.exchange.core.transport);
         let call = Call::new(transport, self.request, self.limits);
         (call, self.exchange)
+    }
+
+    fn into_parts(self) -> (http::Request<Bytes>, Answer) {
+        let mut exchange = self.exchange;
+        // The other client has its own limits.
+        exchange.sent.deadline = None;
+        (self.request, Answer { exchange })
     }
 }
 
@@ -586,17 +800,27 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Judges the answer as a request sent from here would have been judged.
+    /// Judges the answer as a request sent from here would have been judged, with the keys that are
+    /// known.
     ///
     /// # Errors
     /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].
     pub fn accept(self, answer: http::Response<Bytes>) -> Result<Response> {
         self.exchange.accept(answer)
     }
+
+    /// As [`accept`](Self::accept), and fetches the certificate that the answer was signed with if
+    /// the client keeps its own and does not know it yet.
+    ///
+    /// # Errors
+    /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].
+    pub async fn accept_async(self, answer: http::Response<Bytes>) -> Result<Response> {
+        accept(self.exchange, answer, Driver::Caller).await
+    }
 }
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({})", self.exchange.endpoint)
+        write!(f, "Answer({})", self.exchange.sent.endpoint)
     }
 }

@@ -17,6 +17,12 @@ pub(crate) fn sha256_hex(data: &[u8]) -> String {
     hex(ring::digest::digest(&ring::digest::SHA256, data).as_ref())
 }
 
+/// The SHA-1 of `data` in lower-case hex: what WeChat Pay promises of bills and statements.
+pub(crate) fn sha1_hex(data: &[u8]) -> String {
+    let algorithm = &ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
+    hex(ring::digest::digest(algorithm, data).as_ref())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -22,7 +22,7 @@ use super::backend::signature::{
     KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
 use crate::error::{Error, KeyError, Result};
-use crate::pem::{self, Block, Certificate};
+use crate::pem::{self, Block, Certificate, Validity};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const PRIVATE_WANTED: &str = "an RSA private key of at least 2048 bits, as PEM text (PKCS#8 or \
@@ -294,7 +294,8 @@ impl fmt::Debug for PrivateKey {
 #[derive(Clone)]
 pub struct PublicKey {
     der: Arc<[u8]>,
-    serial: Option<Arc<str>>,
+    /// Of the certificate that the key was read from.
+    certificate: Option<(Arc<str>, Validity)>,
 }
 
 impl PublicKey {
@@ -461,7 +462,14 @@ impl PublicKey {
 
     /// The serial number of the certificate that this key was read from.
     pub(crate) fn serial(&self) -> Option<&str> {
-        self.serial.as_deref()
+        let (serial, _) = self.certificate.as_ref()?;
+        Some(serial)
+    }
+
+    /// From when to when the certificate is valid that this key was read from.
+    pub(crate) fn validity(&self) -> Option<Validity> {
+        let (_, validity) = self.certificate.as_ref()?;
+        Some(*validity)
     }
 
     /// The key as PKCS#1 DER.
@@ -489,8 +497,8 @@ impl PublicKey {
 
     fn from_block(block: &Block, origin: &Origin<'_>) -> Result<Self> {
         let key = match block.label.as_str() {
-            "PUBLIC KEY" => rsa_of_spki(&block.der).map(|der| Self { der, serial: None }),
-            "RSA PUBLIC KEY" => checked(&block.der).map(|der| Self { der, serial: None }),
+            "PUBLIC KEY" => rsa_of_spki(&block.der).map(Self::bare),
+            "RSA PUBLIC KEY" => checked(&block.der).map(Self::bare),
             "CERTIFICATE" => Self::from_certificate_der(&block.der),
             label => {
                 let seen = format!("{} ({label})", describe(label));
@@ -500,11 +508,19 @@ impl PublicKey {
         key.map_err(|seen| origin.refuse(seen, PUBLIC_WANTED))
     }
 
+    /// A key that came without a certificate.
+    fn bare(der: Arc<[u8]>) -> Self {
+        Self {
+            der,
+            certificate: None,
+        }
+    }
+
     fn from_certificate_der(der: &[u8]) -> std::result::Result<Self, &'static str> {
         let certificate = Certificate::from_der(der)?;
         Ok(Self {
             der: rsa_of_spki(&certificate.public_key)?,
-            serial: Some(certificate.serial.into()),
+            certificate: Some((certificate.serial.into(), certificate.validity)),
         })
     }
 }
@@ -512,7 +528,7 @@ impl PublicKey {
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PublicKey")
-            .field("serial", &self.serial)
+            .field("serial", &self.serial())
             .finish_non_exhaustive()
     }
 }

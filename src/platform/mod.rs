@@ -1,51 +1,258 @@
-//! The platform keys that a client knows: the store, without I/O.
+//! The platform keys that a client knows: the store, without I/O. [`refresh`] fetches certificates
+//! into it.
 
+mod certificate;
+mod refresh;
+mod status;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::task::AbortHandle;
+
+use crate::formatter::now;
 use crate::rsa::PublicKey;
+
+pub use self::certificate::PlatformCertificate;
+pub use self::refresh::Certificates;
+pub(crate) use self::refresh::{Place, Store, refresh_in_background, refreshed};
+pub use self::status::{PlatformKey, PlatformKeys};
 
 /// What the identifiers of WeChat Pay's public keys begin with.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
 
-/// The keys that answers are verified with, by serial.
-#[derive(Default)]
-pub(crate) struct PlatformKeys {
-    keys: Vec<(String, PublicKey)>,
+/// Keys that answers are verified with, by serial. A set never changes: it is replaced as a whole.
+#[derive(Debug, Default)]
+pub(crate) struct KeySet {
+    keys: Vec<Known>,
 }
 
-impl PlatformKeys {
+#[derive(Debug)]
+struct Known {
+    serial: String,
+    key: PublicKey,
+    /// Whether it was said in the log that it has expired.
+    is_warned_of: AtomicBool,
+}
+
+impl KeySet {
     /// Adds a key; one under the same serial is replaced.
     pub(crate) fn add(&mut self, serial: String, key: PublicKey) {
-        self.keys.retain(|(known, _)| !same_serial(known, &serial));
-        self.keys.push((serial, key));
+        self.keys
+            .retain(|known| !same_serial(&known.serial, &serial));
+        self.keys.push(Known {
+            serial,
+            key,
+            is_warned_of: AtomicBool::new(false),
+        });
     }
 
+    /// The key of this serial; one that has expired still verifies, with a warning.
     pub(crate) fn get(&self, serial: &str) -> Option<&PublicKey> {
-        self.keys
+        let known = self
+            .keys
             .iter()
-            .find(|(known, _)| same_serial(known, serial))
-            .map(|(_, key)| key)
+            .find(|known| same_serial(&known.serial, serial))?;
+        if known.has_expired(now()) && !known.is_warned_of.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                serial = known.serial,
+                "a platform certificate has expired, and still verifies"
+            );
+        }
+        Some(&known.key)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The identifier of the public key, when the merchant has one.
-    pub(crate) fn public_key_id(&self) -> Option<&str> {
-        self.keys
-            .iter()
-            .map(|(serial, _)| serial.as_str())
-            .find(|serial| is_public_key_id(serial))
+    /// Whether one of the keys has not expired.
+    pub(crate) fn is_current(&self) -> bool {
+        let now = now();
+        self.keys.iter().any(|known| !known.has_expired(now))
     }
 
-    pub(crate) fn serials(&self) -> Vec<&str> {
+    /// The identifier of the public key, when the merchant has one.
+    pub(crate) fn public_key_id(&self) -> Option<&str> {
+        self.serials().find(|serial| is_public_key_id(serial))
+    }
+
+    /// Which key encrypts sensitive fields, with its serial: the public key, else of the
+    /// certificates the one that expires last.
+    pub(crate) fn encrypting(&self) -> Option<(&str, &PublicKey)> {
+        let rank = |known: &&Known| {
+            let expiry = known.key.validity().map(|validity| validity.not_after);
+            (is_public_key_id(&known.serial), expiry)
+        };
+        let known = self.keys.iter().max_by_key(rank)?;
+        Some((&known.serial, &known.key))
+    }
+
+    pub(crate) fn serials(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|known| known.serial.as_str())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &PublicKey)> {
         self.keys
             .iter()
-            .map(|(serial, _)| serial.as_str())
+            .map(|known| (known.serial.as_str(), &known.key))
+    }
+}
+
+impl Known {
+    fn has_expired(&self, now: u64) -> bool {
+        let validity = self.key.validity();
+        validity.is_some_and(|validity| validity.not_after < now)
+    }
+}
+
+/// The platform keys of one client: those that were configured, and a store of fetched certificates
+/// for each host.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    configured: RwLock<Arc<KeySet>>,
+    stores: RwLock<Vec<Arc<Store>>>,
+    /// Refreshes that no request waits for.
+    background: Mutex<Vec<AbortHandle>>,
+}
+
+impl Platform {
+    pub(crate) fn new(configured: KeySet) -> Self {
+        Self {
+            configured: RwLock::new(Arc::new(configured)),
+            stores: RwLock::default(),
+            background: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn configured(&self) -> Arc<KeySet> {
+        let configured = self.configured.read();
+        Arc::clone(&configured.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace(&self, keys: KeySet) {
+        let configured = self.configured.write();
+        *configured.unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// The store of a host, which is empty at first.
+    pub(crate) fn store(&self, place: &Place) -> Arc<Store> {
+        let known = |stores: &[Arc<Store>]| {
+            let store = stores.iter().find(|store| store.place() == place);
+            store.map(Arc::clone)
+        };
+        if let Some(store) = known(&self.stores.read().unwrap_or_else(PoisonError::into_inner)) {
+            return store;
+        }
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        known(&stores).unwrap_or_else(|| {
+            let store = Arc::new(Store::new(place.clone()));
+            stores.push(Arc::clone(&store));
+            store
+        })
+    }
+
+    pub(crate) fn stores(&self) -> Vec<Arc<Store>> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        stores.clone()
+    }
+
+    /// What an answer is verified with, as of now.
+    pub(crate) fn trust(&self, store: Option<Arc<Store>>) -> Trust {
+        Trust {
+            configured: self.configured(),
+            fetched: store.as_ref().map(|store| store.keys()).unwrap_or_default(),
+            store,
+        }
+    }
+
+    /// A key that was trusted when the request was made, or is now.
+    pub(crate) fn key(&self, trust: &Trust, serial: &str) -> Option<PublicKey> {
+        if let Some(key) = trust.get(serial) {
+            return Some(key.clone());
+        }
+        let now = self.trust(trust.store.clone());
+        now.get(serial).cloned()
+    }
+
+    /// A key of any host, for what came from none.
+    pub(crate) fn any(&self, serial: &str) -> Option<PublicKey> {
+        if let Some(key) = self.configured().get(serial) {
+            return Some(key.clone());
+        }
+        let stores = self.stores();
+        stores
+            .iter()
+            .find_map(|store| store.keys().get(serial).cloned())
+    }
+
+    pub(crate) fn serials(&self) -> Vec<String> {
+        let sets = std::iter::once(self.configured());
+        let sets = sets.chain(self.stores().into_iter().map(|store| store.keys()));
+        sets.flat_map(|keys| keys.serials().map(str::to_owned).collect::<Vec<_>>())
             .collect()
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &PublicKey> {
-        self.keys.iter().map(|(_, key)| key)
+    /// Ends with the client: the task of a refresh that no request waits for.
+    fn abort_with_client(&self, task: AbortHandle) {
+        let mut background = self.background();
+        background.retain(|task| !task.is_finished());
+        background.push(task);
+    }
+
+    fn background(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
+        self.background
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        for task in self.background().iter() {
+            task.abort();
+        }
+    }
+}
+
+/// What the answers to one request are verified with: the keys that were known when it was made.
+#[derive(Debug, Clone)]
+pub(crate) struct Trust {
+    configured: Arc<KeySet>,
+    fetched: Arc<KeySet>,
+    /// Where the client fetches certificates.
+    store: Option<Arc<Store>>,
+}
+
+impl Trust {
+    pub(crate) fn get(&self, serial: &str) -> Option<&PublicKey> {
+        let configured = self.configured.get(serial);
+        configured.or_else(|| self.fetched.get(serial))
+    }
+
+    pub(crate) fn store(&self) -> Option<&Arc<Store>> {
+        self.store.as_ref()
+    }
+
+    /// Trusts these instead of what was fetched before.
+    pub(crate) fn with_fetched(mut self, fetched: KeySet) -> Self {
+        self.fetched = Arc::new(fetched);
+        self
+    }
+
+    pub(crate) fn public_key_id(&self) -> Option<&str> {
+        self.configured.public_key_id()
+    }
+
+    /// Which key encrypts sensitive fields, with its serial.
+    pub(crate) fn encrypting(&self) -> Option<(&str, &PublicKey)> {
+        let configured = self.configured.encrypting();
+        configured.or_else(|| self.fetched.encrypting())
+    }
+
+    pub(crate) fn serials(&self) -> Vec<String> {
+        let serials = self.configured.serials().chain(self.fetched.serials());
+        serials.map(str::to_owned).collect()
     }
 }
 

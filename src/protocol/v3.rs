@@ -1,32 +1,44 @@
 //! APIv3: what is signed, and when an answer is trusted.
 
+use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use flate2::read::MultiGzDecoder;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::catalogue::tree;
 use crate::client::{Apiv3, Core};
+use crate::crypto::sha1_hex;
 use crate::error::{
     ApiError, Check, Endpoint, Error, RedirectError, Result, SignatureState, SignedMessage,
-    VerifyError,
+    Subject, VerifyError,
 };
 use crate::formatter;
+use crate::platform::{Store, Trust, is_public_key_id};
 use crate::response::Response;
-use crate::transport::Failure;
+use crate::rsa::PublicKey;
 
 const NONCE: &str = "Wechatpay-Nonce";
 const SERIAL: &str = "Wechatpay-Serial";
 const SIGNATURE: &str = "Wechatpay-Signature";
 const SIGNATURE_TYPE: &str = "Wechatpay-Signature-Type";
 const TIMESTAMP: &str = "Wechatpay-Timestamp";
+const STATEMENT_DIGEST: &str = "Wechatpay-Statement-Sha1";
+const ENCODING: &str = "Content-Encoding";
 
 const ALGORITHM: &str = "WECHATPAY2-SHA256-RSA2048";
 const PROBE: &str = "WECHATPAY/SIGNTEST/";
 /// How far the clocks may be apart; an offset of exactly this passes.
 const MAXIMUM_OFFSET: u64 = 300;
+/// How much may come out of a gzip: a statement of millions of lines, and no more.
+const LARGEST_UNZIPPED: u64 = 512 * 1024 * 1024;
 
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
     "application/json, text/plain, application/x-gzip, application/pdf, image/png, image/*;q=0.5",
@@ -84,20 +96,21 @@ fn lines(parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// The headers of a signed request: the caller's, over the client's, over the defaults.
+/// The headers of a signed request: the caller's, over the client's, over the defaults. `announced`
+/// is the serial of the platform key that the gateway is told of.
 pub(crate) fn headers(
     core: &Core,
     apiv3: &Apiv3,
     signed: &SignedMessage,
     own: &HeaderMap,
     is_json: bool,
+    announced: Option<&str>,
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(ACCEPT, ACCEPTED);
     headers.insert(CONTENT_TYPE, if is_json { JSON } else { JSON_UTF8 });
     headers.insert(USER_AGENT, AGENT);
-    let public_key = apiv3.platform.public_key_id();
-    if let Some(Ok(serial)) = public_key.map(HeaderValue::try_from) {
+    if let Some(Ok(serial)) = announced.map(HeaderValue::try_from) {
         headers.insert(HeaderName::from_static("wechatpay-serial"), serial);
     }
     for more in [&core.headers, own] {
@@ -124,41 +137,32 @@ pub(crate) fn headers(
     headers
 }
 
-/// A request that was made, and everything that its answer is judged by.
-pub(crate) struct Exchange {
-    pub(crate) core: Arc<Core>,
+/// What is known of a request that was made.
+pub(crate) struct Sent {
     pub(crate) endpoint: Endpoint,
     pub(crate) host: String,
     pub(crate) signed: SignedMessage,
+    pub(crate) trust: Trust,
+    /// Whether the endpoint signs nothing.
+    pub(crate) is_exempt: bool,
+    /// Until when the caller waits, and how long that is in all.
+    pub(crate) deadline: Option<(Duration, Instant)>,
+}
+
+/// A request that was made, and everything that its answer is judged by.
+pub(crate) struct Exchange {
+    pub(crate) core: Arc<Core>,
+    pub(crate) sent: Sent,
 }
 
 impl Exchange {
-    /// Whether an answer could never be verified, for want of a key.
-    pub(crate) fn needs_platform_key(&self) -> bool {
-        let apiv3 = self.core.v3.as_ref();
-        apiv3.is_some_and(|apiv3| apiv3.platform.is_empty()) && !is_unsigned(self.path())
-    }
-
-    /// What the transport brought back, as the caller gets it.
-    pub(crate) fn finish(
-        self,
-        answer: std::result::Result<http::Response<Bytes>, Failure>,
-    ) -> Result<Response> {
-        let endpoint = self.endpoint.clone();
-        let result = match answer {
-            Ok(answer) => self.accept(answer),
-            Err(failure) => Err(failure.into_error(self.endpoint, self.host, self.signed)),
-        };
-        match &result {
-            Ok(response) => tracing::debug!(
-                %endpoint,
-                status = response.status().as_u16(),
-                request_id = response.request_id(),
-                "answered"
-            ),
-            Err(error) => tracing::debug!(%error, "failed"),
-        }
-        result
+    /// Where to fetch the certificate that a success was signed with, if it is not known.
+    pub(crate) fn lacking(&self, answer: &http::Response<Bytes>) -> Option<Arc<Store>> {
+        let store = self.sent.trust.store()?;
+        let serial = only_text(answer.headers(), SERIAL).ok().flatten()?;
+        let is_lacking =
+            answer.status().is_success() && !is_public_key_id(serial) && self.key(serial).is_none();
+        is_lacking.then(|| Arc::clone(store))
     }
 
     /// The one place that decides whether an answer is trusted.
@@ -168,18 +172,26 @@ impl Exchange {
 
     fn accept_at(self, answer: http::Response<Bytes>, now: u64) -> Result<Response> {
         let status = answer.status();
+        let answer = plain(answer);
+        let Sent {
+            endpoint,
+            host,
+            signed,
+            is_exempt,
+            ..
+        } = &self.sent;
         if status.is_redirection() {
             return Err(Error::Redirect(Box::new(RedirectError {
-                endpoint: self.endpoint,
+                endpoint: endpoint.clone(),
                 answer,
-                signed: Some(self.signed),
+                signed: Some(signed.clone()),
             })));
         }
         if !status.is_success() {
             return Err(self.refusal(answer, now));
         }
         let carries_signature = answer.headers().contains_key(SIGNATURE);
-        if is_unsigned(self.path()) && !carries_signature {
+        if *is_exempt && !carries_signature {
             return Ok(Response {
                 answer,
                 verified: false,
@@ -191,71 +203,50 @@ impl Exchange {
                 verified: true,
             }),
             Err(check) => Err(Error::Verify(Box::new(VerifyError {
-                endpoint: self.endpoint,
-                host: self.host,
+                subject: Subject::Answer {
+                    endpoint: endpoint.clone(),
+                    host: host.clone(),
+                },
                 check,
+                note: None,
                 answer,
-                signed: Some(self.signed),
+                signed: Some(signed.clone()),
             }))),
         }
     }
 
-    fn path(&self) -> &str {
-        self.signed.target.split('?').next().unwrap_or_default()
+    fn key(&self, serial: &str) -> Option<PublicKey> {
+        let apiv3 = self.core.v3.as_ref()?;
+        apiv3.platform.key(&self.sent.trust, serial)
     }
 
-    /// The checks in their order: headers, clock, serial, algorithm, signature.
     fn verify(&self, answer: &http::Response<Bytes>, now: u64) -> std::result::Result<(), Check> {
         let headers = answer.headers();
-        let names = [NONCE, SERIAL, SIGNATURE, TIMESTAMP];
-        let [nonce, serial, signature, timestamp] = names.map(|name| only_text(headers, name));
-        let found = [nonce?, serial?, signature?, timestamp?];
-        let [Some(nonce), Some(serial), Some(signature), Some(timestamp)] = found else {
-            let missing = names.into_iter().zip(found);
-            let missing = missing.filter(|(_, value)| value.is_none());
-            return Err(Check::Headers {
-                missing: missing.map(|(name, _)| name).collect(),
+        if let Some(encoding) = only_text(headers, ENCODING)? {
+            return Err(Check::Malformed {
+                header: ENCODING,
+                given: encoding.to_owned(),
             });
-        };
-        let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
-        let remote = match timestamp.parse::<u64>() {
-            Ok(remote) if is_number => remote,
-            _ => {
-                return Err(Check::Malformed {
-                    header: TIMESTAMP,
-                    given: timestamp.to_owned(),
-                });
-            }
-        };
-        if now.abs_diff(remote) > MAXIMUM_OFFSET {
-            return Err(Check::Clock { local: now, remote });
         }
-        let platform = self.core.v3.as_ref().map(|apiv3| &apiv3.platform);
-        let Some(key) = platform.and_then(|platform| platform.get(serial)) else {
-            let known = platform
-                .map(|platform| platform.serials())
-                .unwrap_or_default();
-            return Err(Check::Serial {
-                unknown: serial.to_owned(),
-                known: known.into_iter().map(str::to_owned).collect(),
-            });
+        let keys = Keys {
+            of: &|serial| self.key(serial),
+            known: &|| self.sent.trust.serials(),
         };
-        match only_text(headers, SIGNATURE_TYPE)? {
-            None | Some(ALGORITHM) => {}
-            Some(other) => {
-                return Err(Check::Malformed {
-                    header: SIGNATURE_TYPE,
-                    given: other.to_owned(),
-                });
-            }
-        }
-        let message = lines(&[timestamp.as_bytes(), nonce.as_bytes(), answer.body()]);
-        if key.verify(message, signature) {
+        let digest = match is_statement(path_of(&self.sent.signed.target)) {
+            true => only_text(headers, STATEMENT_DIGEST)?,
+            false => None,
+        };
+        let Some(digest) = digest else {
+            return verify(headers, answer.body(), now, &keys);
+        };
+        let signed = format!("{{\"sha1\":\"{digest}\"}}");
+        verify(headers, signed.as_bytes(), now, &keys)?;
+        if sha1_hex(answer.body()).eq_ignore_ascii_case(digest) {
             Ok(())
-        } else if signature.starts_with(PROBE) {
-            Err(Check::Probe)
         } else {
-            Err(Check::Signature)
+            Err(Check::Digest {
+                header: STATEMENT_DIGEST,
+            })
         }
     }
 
@@ -275,20 +266,131 @@ impl Exchange {
         // A proxy that asks for a password says 401, too, but has no code.
         let is_sign_error = code == Some("SIGN_ERROR")
             || (answer.status() == StatusCode::UNAUTHORIZED && code.is_some());
+        let sent = self.sent;
         let hint = if is_sign_error {
             let serial = self.core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
-            Some(explain(&self.signed, serial.unwrap_or_default(), &body))
+            Some(explain(&sent.signed, serial.unwrap_or_default(), &body))
+        } else if is_certificates(path_of(&sent.signed.target)) {
+            no_certificates(answer.status(), code)
         } else {
-            unknown_endpoint(&self.endpoint, answer.status())
+            unknown_endpoint(&sent.endpoint, answer.status())
         };
         Error::Api(Box::new(ApiError {
-            endpoint: self.endpoint,
+            endpoint: sent.endpoint,
             answer,
             body,
             signature,
             hint,
-            signed: Some(self.signed),
+            signed: Some(sent.signed),
         }))
+    }
+}
+
+/// Where the checks look keys up.
+pub(crate) struct Keys<'a> {
+    pub(crate) of: &'a dyn Fn(&str) -> Option<PublicKey>,
+    /// The serials, for an error.
+    pub(crate) known: &'a dyn Fn() -> Vec<String>,
+}
+
+/// The checks of an answer or a notification in their order: headers, clock, serial, algorithm,
+/// signature. `body` is the part that is signed.
+pub(crate) fn verify(
+    headers: &HeaderMap,
+    body: &[u8],
+    now: u64,
+    keys: &Keys<'_>,
+) -> std::result::Result<(), Check> {
+    let names = [NONCE, SERIAL, SIGNATURE, TIMESTAMP];
+    let [nonce, serial, signature, timestamp] = names.map(|name| only_text(headers, name));
+    let found = [nonce?, serial?, signature?, timestamp?];
+    let [Some(nonce), Some(serial), Some(signature), Some(timestamp)] = found else {
+        let missing = names.into_iter().zip(found);
+        let missing = missing.filter(|(_, value)| value.is_none());
+        return Err(Check::Headers {
+            missing: missing.map(|(name, _)| name).collect(),
+        });
+    };
+    let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
+    let remote = match timestamp.parse::<u64>() {
+        Ok(remote) if is_number => remote,
+        _ => {
+            return Err(Check::Malformed {
+                header: TIMESTAMP,
+                given: timestamp.to_owned(),
+            });
+        }
+    };
+    if now.abs_diff(remote) > MAXIMUM_OFFSET {
+        return Err(Check::Clock { local: now, remote });
+    }
+    let Some(key) = (keys.of)(serial) else {
+        return Err(Check::Serial {
+            unknown: serial.to_owned(),
+            known: (keys.known)(),
+        });
+    };
+    match only_text(headers, SIGNATURE_TYPE)? {
+        None | Some(ALGORITHM) => {}
+        Some(other) => {
+            return Err(Check::Malformed {
+                header: SIGNATURE_TYPE,
+                given: other.to_owned(),
+            });
+        }
+    }
+    let message = lines(&[timestamp.as_bytes(), nonce.as_bytes(), body]);
+    if key.verify(message, signature) {
+        Ok(())
+    } else if signature.starts_with(PROBE) {
+        Err(Check::Probe)
+    } else {
+        Err(Check::Signature)
+    }
+}
+
+/// An answer whose `Content-Encoding: gzip` is undone; one of another encoding, or that is no gzip,
+/// stays as it is, and so does its header.
+pub(crate) fn plain(answer: http::Response<Bytes>) -> http::Response<Bytes> {
+    let is_gzip = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default();
+        ["gzip", "x-gzip"]
+            .iter()
+            .any(|name| text.trim().eq_ignore_ascii_case(name))
+    };
+    let headers = answer.headers();
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if headers.get_all(CONTENT_ENCODING).iter().count() == 1 => {
+            if encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
+                return without_encoding(answer, None);
+            }
+            if !is_gzip(encoding) {
+                return answer;
+            }
+        }
+        _ => return answer,
+    }
+    let mut body = Vec::new();
+    let unzipped = MultiGzDecoder::new(answer.body().as_ref())
+        .take(LARGEST_UNZIPPED + 1)
+        .read_to_end(&mut body);
+    match unzipped {
+        Ok(length) if length as u64 <= LARGEST_UNZIPPED => without_encoding(answer, Some(body)),
+        _ => answer,
+    }
+}
+
+fn without_encoding(
+    mut answer: http::Response<Bytes>,
+    body: Option<Vec<u8>>,
+) -> http::Response<Bytes> {
+    answer.headers_mut().remove(CONTENT_ENCODING);
+    match body {
+        None => answer,
+        Some(body) => {
+            answer.headers_mut().remove(CONTENT_LENGTH);
+            answer.map(|_| body.into())
+        }
     }
 }
 
@@ -311,8 +413,32 @@ fn only_text<'a>(
     }
 }
 
+/// The path of a target, without its query.
+pub(crate) fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
+/// The overseas statements, whose signature covers a digest.
+fn is_statement(path: &str) -> bool {
+    ["/hk/v3/statements", "/v3/global/statements"]
+        .iter()
+        .any(|statements| path.eq_ignore_ascii_case(statements))
+}
+
+/// The download of electronic invoices: neither signed nor verified; its integrity is the header
+/// `SM3-Digest`.
+pub(crate) fn is_invoice(host: &str, path: &str) -> bool {
+    host.eq_ignore_ascii_case("pay.wechatpay.cn")
+        && path.eq_ignore_ascii_case("/invoicing/fapiao/fapiao-file")
+}
+
+/// The endpoints of platform certificates.
+fn is_certificates(path: &str) -> bool {
+    path.ends_with("v3/certificates") || path.ends_with("v3/global/certificates")
+}
+
 /// Endpoints that sign nothing: their content is checked by a digest, or is a picture.
-fn is_unsigned(path: &str) -> bool {
+pub(crate) fn is_unsigned(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let Some(path) = path.strip_prefix("/v3/") else {
         return false;
@@ -326,6 +452,20 @@ fn is_unsigned(path: &str) -> bool {
             .strip_prefix("merchant-service/images/")
             .is_some_and(|image| image != "upload"),
     }
+}
+
+/// Why a merchant gets no certificates.
+fn no_certificates(status: StatusCode, code: Option<&str>) -> Option<String> {
+    let is_without = matches!(
+        (status.as_u16(), code),
+        (403 | 404, _) | (500, Some("SYSTEM_ERROR"))
+    );
+    is_without.then(|| {
+        "a merchant that only has WeChat Pay's public key gets no certificates: download the public \
+         key on the merchant platform and configure it, .cert(\"PUB_KEY_ID_…\", \
+         \"file:///…/pub_key.pem\")"
+            .to_owned()
+    })
 }
 
 /// What the catalogue says of a path or a verb that the gateway does not know.

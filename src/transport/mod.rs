@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::{Handle, Id, Runtime};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Endpoint, Error, NetworkError, Phase, Result, SignedMessage};
@@ -118,6 +119,80 @@ impl Drop for Guard {
 pub(crate) struct Limits {
     pub(crate) whole: Limit,
     pub(crate) connect: Limit,
+    /// From when on they count.
+    pub(crate) started: Instant,
+}
+
+impl Limits {
+    /// The limit of the whole, and when it runs out.
+    pub(crate) fn deadline(&self) -> Option<(Duration, Instant)> {
+        let limit = self.whole.0?;
+        Some((limit, self.started.checked_add(limit)?))
+    }
+}
+
+/// Whose runtime does the I/O.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Driver {
+    /// The caller's tokio; where there is none, the library's own.
+    Caller,
+    /// The library's own, since the caller's thread blocks.
+    Own,
+}
+
+impl Driver {
+    fn has_runtime(self) -> bool {
+        match self {
+            Self::Caller => Handle::try_current().is_ok(),
+            Self::Own => false,
+        }
+    }
+}
+
+/// Runs a future that does I/O, and gives it up together with whoever waits for it.
+pub(crate) async fn drive<T: Send + 'static>(
+    driver: Driver,
+    future: impl Future<Output = T> + Send + 'static,
+) -> std::result::Result<T, Failure> {
+    if driver.has_runtime() {
+        return Ok(future.await);
+    }
+    let runtime = shared_runtime().map_err(Failure::no_runtime)?;
+    Abandon(runtime.spawn(future)).await
+}
+
+/// Has a future that does I/O run by itself.
+pub(crate) fn spawn(
+    driver: Driver,
+    future: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<AbortHandle> {
+    let task = if driver.has_runtime() {
+        tokio::spawn(future)
+    } else {
+        shared_runtime()?.spawn(future)
+    };
+    Ok(task.abort_handle())
+}
+
+/// Runs a future on this thread, which sleeps while the future waits.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// One request, ready to be sent.
@@ -140,30 +215,12 @@ impl Call {
         }
     }
 
-    /// Sends on the caller's runtime; where there is none, on the library's own.
-    pub(crate) async fn run(self) -> Outcome {
-        if Handle::try_current().is_ok() {
-            return self.send(Instant::now()).await;
-        }
-        let runtime = shared_runtime().map_err(Failure::no_runtime)?;
-        let started = Instant::now();
-        let task = Abandon(runtime.spawn(self.send(started)));
-        task.await
+    pub(crate) async fn run(self, driver: Driver) -> Outcome {
+        drive(driver, self.send()).await.unwrap_or_else(Err)
     }
 
-    /// Sends on the library's own runtime, and blocks this thread until the answer is there.
-    pub(crate) fn wait(self) -> Outcome {
-        let runtime = shared_runtime().map_err(Failure::no_runtime)?;
-        let started = Instant::now();
-        let (answered, answer) = mpsc::sync_channel(1);
-        runtime.spawn(async move {
-            // The receiver waits below, for as long as it takes.
-            let _ = answered.send(self.send(started).await);
-        });
-        answer.recv().unwrap_or_else(|_| Err(Failure::lost()))
-    }
-
-    async fn send(self, started: Instant) -> Outcome {
+    async fn send(self) -> Outcome {
+        let started = self.limits.started;
         let attempt = Arc::new(Attempt::new(self.limits.connect));
         let pool = self.transport.pool();
         let (parts, body) = self.request.into_parts();
@@ -182,11 +239,7 @@ impl Call {
             let body = body.collect().await.map_err(Failure::of_body)?;
             Ok(http::Response::from_parts(parts, body.to_bytes()))
         });
-        let deadline = self.limits.whole.0.and_then(|limit| {
-            let deadline = started.checked_add(limit)?;
-            Some((limit, deadline))
-        });
-        let Some((limit, deadline)) = deadline else {
+        let Some((limit, deadline)) = self.limits.deadline() else {
             let outcome = exchange.await;
             exchanging.is_over = true;
             return outcome;
@@ -262,19 +315,19 @@ fn shared_runtime() -> std::io::Result<&'static Runtime> {
 }
 
 /// A task that is abandoned together with whoever waits for it.
-struct Abandon(JoinHandle<Outcome>);
+struct Abandon<T>(JoinHandle<T>);
 
-impl Future for Abandon {
-    type Output = Outcome;
+impl<T> Future for Abandon<T> {
+    type Output = std::result::Result<T, Failure>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0)
             .poll(context)
-            .map(|joined| joined.unwrap_or_else(|_| Err(Failure::lost())))
+            .map(|joined| joined.map_err(|_| Failure::lost()))
     }
 }
 
-impl Drop for Abandon {
+impl<T> Drop for Abandon<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -347,6 +400,17 @@ impl Failure {
         }
     }
 
+    /// The platform certificates that a request waits for did not come in its time.
+    pub(crate) fn certificates_timeout(limit: Duration) -> Self {
+        Self {
+            kind: Kind::Timeout,
+            phase: Phase::Certificates,
+            limit: Some(("the limit of the whole request", limit)),
+            may_have_been_sent: false,
+            cause: None,
+        }
+    }
+
     /// No thread for the library's own runtime.
     fn no_runtime(error: std::io::Error) -> Self {
         Self {
@@ -374,7 +438,7 @@ impl Failure {
         self,
         endpoint: Endpoint,
         host: String,
-        signed: SignedMessage,
+        signed: Option<SignedMessage>,
     ) -> Error {
         let error = Box::new(NetworkError {
             endpoint,
@@ -383,7 +447,7 @@ impl Failure {
             may_have_been_sent: self.may_have_been_sent,
             limit: self.limit,
             cause: self.cause,
-            signed: Some(signed),
+            signed,
         });
         match self.kind {
             Kind::Connect => Error::Connect(error),
