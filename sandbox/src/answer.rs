@@ -6,7 +6,8 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::authenticate::SCHEME;
-use crate::keys::{self, PlatformKey, random_text};
+use crate::keys::random_text;
+use crate::platform::Signer;
 
 /// The number behind the `Request-ID`.
 pub(crate) mod number {
@@ -30,7 +31,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// 64 characters, so that every one is as likely as the others; `0` and `1` fill the last two
 /// places twice over.
-const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678901";
+pub(crate) const ALPHABET: &[u8] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678901";
 
 /// An answer that has yet to be signed.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// 200 with a JSON body.
     pub(crate) fn ok(body: &Value) -> Self {
-        Self::json(StatusCode::OK, body, number::SUCCESS)
+        Self::json(StatusCode::OK, body.to_string(), number::SUCCESS)
     }
 
     /// An error in WeChat Pay's shape.
@@ -62,16 +64,17 @@ impl Answer {
         if let (Some(detail), Some(body)) = (detail, body.as_object_mut()) {
             body.insert("detail".to_owned(), detail);
         }
-        Self::json(status, &body, number)
+        Self::json(status, body.to_string(), number)
     }
 
-    pub(crate) fn json(status: StatusCode, body: &Value, number: u32) -> Self {
+    /// This JSON text, which keeps its order.
+    pub(crate) fn json(status: StatusCode, body: String, number: u32) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         Self {
             status,
             headers,
-            body: Bytes::from(body.to_string()),
+            body: Bytes::from(body),
             number,
             signed: true,
         }
@@ -79,7 +82,7 @@ impl Answer {
 
     /// Signs the answer as of `timestamp`, which is a text so that a misbehaving gateway can say
     /// anything.
-    pub(crate) fn sign(self, key: &PlatformKey, timestamp: &str) -> Response<Bytes> {
+    pub(crate) fn sign(self, signer: &Signer, timestamp: &str) -> Response<Bytes> {
         let mut headers = self.headers;
         if self.signed {
             let nonce = random_text(ALPHABET, 32);
@@ -88,8 +91,8 @@ impl Answer {
             message.push(b'\n');
             put(&mut headers, NONCE, &nonce);
             put(&mut headers, TIMESTAMP, timestamp);
-            put(&mut headers, SERIAL, keys::PLATFORM_SERIAL);
-            put(&mut headers, SIGNATURE, &key.sign(&message));
+            put(&mut headers, SERIAL, &signer.serial);
+            put(&mut headers, SIGNATURE, &signer.key.sign(&message));
             put(&mut headers, SIGNATURE_TYPE, SCHEME);
             put(&mut headers, REQUEST_ID, &request_id(self.number));
         }
@@ -117,11 +120,12 @@ fn request_id(number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::Platform;
 
     #[test]
     fn a_nonce_is_32_letters_and_digits_and_a_request_id_says_its_number() {
-        let key = PlatformKey::load().unwrap();
-        let answer = Answer::ok(&json!({})).sign(&key, "1700000000");
+        let signer = Platform::new(1_700_000_000).unwrap().signer();
+        let answer = Answer::ok(&json!({})).sign(&signer, "1700000000");
         let nonce = answer.headers().get(NONCE).unwrap().to_str().unwrap();
         assert_eq!(nonce.len(), 32);
         assert!(nonce.bytes().all(|b| b.is_ascii_alphanumeric()));

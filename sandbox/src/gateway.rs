@@ -11,8 +11,8 @@ use http::Response;
 
 use crate::answer::Answer;
 use crate::authenticate::Authenticator;
-use crate::keys::PlatformKey;
 use crate::misbehaviour::{Misbehaviour, Script};
+use crate::platform::Platform;
 use crate::received::Received;
 use crate::route::{self, Business};
 
@@ -21,7 +21,7 @@ use crate::route::{self, Business};
 pub(crate) const KEPT: usize = 65_536;
 
 pub(crate) struct Gateway {
-    key: PlatformKey,
+    pub(crate) platform: Platform,
     authenticator: Authenticator,
     business: Business,
     received: Mutex<VecDeque<Received>>,
@@ -30,9 +30,9 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(now: i64) -> io::Result<Self> {
         Ok(Self {
-            key: PlatformKey::load()?,
+            platform: Platform::new(now)?,
             authenticator: Authenticator::new()?,
             business: Business::default(),
             received: Mutex::default(),
@@ -63,6 +63,9 @@ impl Gateway {
             Some(Err(refusal)) => refusal.answer(),
             Some(Ok(())) => match misbehaviour.and_then(Misbehaviour::instead) {
                 Some(answer) => answer,
+                None if route::is_certificates(request.path()) => {
+                    route::get(&request, || self.platform.answer(misbehaviour))
+                }
                 None => self.business.answer(&request),
             },
         }
@@ -75,10 +78,11 @@ impl Gateway {
         misbehaviour: Option<&Misbehaviour>,
         now: i64,
     ) -> Response<Bytes> {
+        let signer = self.platform.signer();
         let Some(misbehaviour) = misbehaviour else {
-            return answer.sign(&self.key, &now.to_string());
+            return answer.sign(&signer, &now.to_string());
         };
-        let mut answer = answer.sign(&self.key, &misbehaviour.timestamp(now));
+        let mut answer = answer.sign(&signer, &misbehaviour.timestamp(now));
         misbehaviour.distort(&mut answer);
         answer
     }
