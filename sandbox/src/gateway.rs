@@ -11,6 +11,7 @@ use http::Response;
 
 use crate::answer::Answer;
 use crate::authenticate::Authenticator;
+use crate::canned::Canned;
 use crate::misbehaviour::{Misbehaviour, Script};
 use crate::platform::Platform;
 use crate::received::Received;
@@ -24,6 +25,7 @@ pub(crate) struct Gateway {
     pub(crate) platform: Platform,
     authenticator: Authenticator,
     business: Business,
+    pub(crate) canned: Canned,
     received: Mutex<VecDeque<Received>>,
     connections: AtomicUsize,
     pub(crate) script: Script,
@@ -35,6 +37,7 @@ impl Gateway {
             platform: Platform::new(now)?,
             authenticator: Authenticator::new()?,
             business: Business::default(),
+            canned: Canned::default(),
             received: Mutex::default(),
             connections: AtomicUsize::new(0),
             script: Script::default(),
@@ -63,12 +66,20 @@ impl Gateway {
             Some(Err(refusal)) => refusal.answer(),
             Some(Ok(())) => match misbehaviour.and_then(Misbehaviour::instead) {
                 Some(answer) => answer,
-                None if route::is_certificates(request.path()) => {
-                    route::get(&request, || self.platform.answer(misbehaviour))
-                }
-                None => self.business.answer(&request),
+                None => self.answer(&request, misbehaviour),
             },
         }
+    }
+
+    /// Answers an authenticated request.
+    fn answer(&self, request: &Received, misbehaviour: Option<&Misbehaviour>) -> Answer {
+        if let Some(answer) = self.canned.find(request) {
+            return answer;
+        }
+        if route::is_certificates(request.path()) {
+            return route::get(request, || self.platform.answer(misbehaviour));
+        }
+        self.business.answer(request)
     }
 
     /// Signs an answer, and does to it what is to be done to it.

@@ -27,6 +27,25 @@
 //!
 //! Any other client, in any language, gets what it needs from [`Sandbox::environment`].
 //!
+//! The gateway itself knows few endpoints. [`Sandbox::answer`] gives an answer for any other, and
+//! [`Sandbox::answer_with`] one that is not JSON or is signed otherwise:
+//!
+//! ```
+//! # use futures::executor::block_on;
+//! # block_on(async {
+//! # let sandbox = wechatpay_sandbox::Sandbox::start().await?;
+//! # let client = sandbox.client();
+//! use serde_json::json;
+//!
+//! let paid = json!({ "trade_state": "SUCCESS" });
+//! sandbox.answer("GET", "/v3/pay/transactions/id/*", 200, paid);
+//! let path = client.chain("v3/pay/transactions/id/1217752501201407033233368018");
+//! let response = path.get().query(json!({ "mchid": sandbox.mchid() })).await?;
+//! assert_eq!(response.data()?["trade_state"], "SUCCESS");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! It also misbehaves, when it is told to, as the real gateway and the network before it do on a
 //! bad day:
 //!
@@ -91,6 +110,7 @@ mod accept;
 mod answer;
 #[doc(hidden)]
 pub mod authenticate;
+mod canned;
 mod clock;
 mod coupons;
 mod gateway;
@@ -109,6 +129,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
@@ -117,6 +138,7 @@ use wechatpay_chain::{Client, ClientBuilder};
 use crate::accept::Server;
 use crate::gateway::Gateway;
 
+pub use crate::canned::CannedAnswer;
 pub use crate::misbehaviour::Misbehaviour;
 pub use crate::platform::PlatformCertificate;
 pub use crate::received::Received;
@@ -306,6 +328,40 @@ impl Sandbox {
     /// Has everything go well again: forgets the queue and the standing misbehaviour.
     pub fn behave(&self) {
         self.gateway.script.clear();
+    }
+
+    /// Has every authenticated request of this method for this path answered with this JSON, signed,
+    /// whether or not the gateway knows the endpoint itself.
+    ///
+    /// The path is the one that comes over the wire, without its query; a `*` at its end stands for
+    /// whatever follows. Of several answers that fit, the latest is given; one for the same method
+    /// and path takes the place of the former. A [`misbehave`](Self::misbehave) comes first.
+    pub fn answer(
+        &self,
+        method: impl AsRef<str>,
+        path: impl AsRef<str>,
+        status: u16,
+        body: impl Into<Value>,
+    ) {
+        self.answer_with(method, path, CannedAnswer::json(status, &body.into()));
+    }
+
+    /// Has every authenticated request of this method for this path answered with this: as
+    /// [`answer`](Self::answer), for what is not JSON, has more headers, or is signed otherwise.
+    pub fn answer_with(
+        &self,
+        method: impl AsRef<str>,
+        path: impl AsRef<str>,
+        answer: CannedAnswer,
+    ) {
+        let canned = &self.gateway.canned;
+        canned.add(method.as_ref(), path.as_ref(), answer);
+    }
+
+    /// Forgets all answers that [`answer`](Self::answer) and [`answer_with`](Self::answer_with)
+    /// prepared.
+    pub fn forget_answers(&self) {
+        self.gateway.canned.clear();
     }
 
     /// The platform certificates that are published, the oldest first: two at the start.

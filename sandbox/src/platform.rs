@@ -118,6 +118,16 @@ pub(crate) struct Signer {
     pub(crate) key: Arc<PlatformKey>,
 }
 
+impl Signer {
+    /// The signature of an answer or a notification.
+    pub(crate) fn sign(&self, timestamp: &str, nonce: &str, text: &[u8]) -> String {
+        let mut message = format!("{timestamp}\n{nonce}\n").into_bytes();
+        message.extend_from_slice(text);
+        message.push(b'\n');
+        self.key.sign(&message)
+    }
+}
+
 /// A certificate that was made here.
 struct Made {
     certificate: PlatformCertificate,
