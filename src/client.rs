@@ -31,9 +31,12 @@ const APIV3_KEY_BYTES: usize = 32;
 
 /// SHA-256 of the public halves of the keys that the sandbox publishes: everyone has their
 /// private halves.
-const PUBLISHED_KEYS: [&str; 2] = [
+const PUBLISHED_KEYS: [&str; 5] = [
     "f5c747206f10b46d172a53f00430af44f953f0bb04e6ef6792ae08c694899d4b",
     "522c72348bd9c8502dd0878c37c55ba1af48122522ffacf427004ec132909f6f",
+    "df06d9acb45656c8890c812aae391f70120bd7031da4c1f380665e4b12189e76",
+    "37feefcd006c6a3ee8439deea4001a163a1765f50007c7c7ab736086ad1cd978",
+    "b81badde774ebf9cead220b17a98f3461d2037d140923a0725b840a71e58e606",
 ];
 
 /// What the APIv3 key and the APIv2 key that the sandbox publishes begin with.

@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Version};
@@ -29,6 +29,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::clock::now;
 use crate::gateway::Gateway;
 use crate::misbehaviour::Misbehaviour;
 use crate::received::Received;
@@ -168,7 +169,7 @@ async fn answer(
     request: Request<Incoming>,
     cut: Arc<Notify>,
 ) -> Response<Reply> {
-    let misbehaviour = gateway.script.for_request();
+    let misbehaviour = gateway.script.for_request(request.uri().path());
     if let Some(Misbehaviour::CutBeforeRead) = misbehaviour {
         return never(&cut).await;
     }
@@ -304,15 +305,6 @@ async fn swallow(mut stream: TcpStream) {
     let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
 }
 
-/// The Unix time in seconds.
-fn now() -> i64 {
-    // A clock before 1970 is treated as 1970.
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
-}
-
 /// Makes a certificate authority and a certificate of it for 127.0.0.1 and localhost, both of which
 /// live as long as this sandbox, and returns the authority as PEM.
 pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
@@ -363,7 +355,7 @@ pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
     Ok((TlsAcceptor::from(Arc::new(config)), root.pem()))
 }
 
-fn named(name: &str) -> DistinguishedName {
+pub(crate) fn named(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
     distinguished

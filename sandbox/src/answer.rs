@@ -6,7 +6,8 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::authenticate::SCHEME;
-use crate::keys::{self, PlatformKey, random_text};
+use crate::keys::random_text;
+use crate::platform::Signer;
 
 /// The number behind the `Request-ID`.
 pub(crate) mod number {
@@ -30,7 +31,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// 64 characters, so that every one is as likely as the others; `0` and `1` fill the last two
 /// places twice over.
-const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678901";
+pub(crate) const ALPHABET: &[u8] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678901";
 
 /// An answer that has yet to be signed.
 #[derive(Debug)]
@@ -40,14 +42,23 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// The number behind the `Request-ID`.
     pub(crate) number: u32,
-    /// Whether WeChat Pay speaks: it gets a `Request-ID` and a signature.
-    pub(crate) signed: bool,
+    pub(crate) signed: Signed,
+}
+
+/// Whether WeChat Pay speaks, which gives a `Request-ID` and a signature, and what is signed.
+#[derive(Clone, Debug)]
+pub(crate) enum Signed {
+    No,
+    /// The body.
+    Body,
+    /// This instead of the body.
+    Text(Bytes),
 }
 
 impl Answer {
     /// 200 with a JSON body.
     pub(crate) fn ok(body: &Value) -> Self {
-        Self::json(StatusCode::OK, body, number::SUCCESS)
+        Self::json(StatusCode::OK, body.to_string(), number::SUCCESS)
     }
 
     /// An error in WeChat Pay's shape.
@@ -62,34 +73,56 @@ impl Answer {
         if let (Some(detail), Some(body)) = (detail, body.as_object_mut()) {
             body.insert("detail".to_owned(), detail);
         }
-        Self::json(status, &body, number)
+        Self::json(status, body.to_string(), number)
     }
 
-    pub(crate) fn json(status: StatusCode, body: &Value, number: u32) -> Self {
+    /// This JSON text, which keeps its order.
+    pub(crate) fn json(status: StatusCode, body: String, number: u32) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         Self {
             status,
             headers,
-            body: Bytes::from(body.to_string()),
+            body: Bytes::from(body),
             number,
-            signed: true,
+            signed: Signed::Body,
+        }
+    }
+
+    /// Whatever it is.
+    pub(crate) fn raw(status: StatusCode, headers: HeaderMap, body: Bytes, signed: Signed) -> Self {
+        Self {
+            status,
+            headers,
+            body,
+            number: if status.is_success() {
+                number::SUCCESS
+            } else {
+                number::OTHER
+            },
+            signed,
         }
     }
 
     /// Signs the answer as of `timestamp`, which is a text so that a misbehaving gateway can say
     /// anything.
-    pub(crate) fn sign(self, key: &PlatformKey, timestamp: &str) -> Response<Bytes> {
+    pub(crate) fn sign(self, signer: &Signer, timestamp: &str) -> Response<Bytes> {
         let mut headers = self.headers;
-        if self.signed {
+        let text = match &self.signed {
+            Signed::No => None,
+            Signed::Body => Some(&self.body),
+            Signed::Text(text) => Some(text),
+        };
+        if let Some(text) = text {
             let nonce = random_text(ALPHABET, 32);
-            let mut message = format!("{timestamp}\n{nonce}\n").into_bytes();
-            message.extend_from_slice(&self.body);
-            message.push(b'\n');
             put(&mut headers, NONCE, &nonce);
             put(&mut headers, TIMESTAMP, timestamp);
-            put(&mut headers, SERIAL, keys::PLATFORM_SERIAL);
-            put(&mut headers, SIGNATURE, &key.sign(&message));
+            put(&mut headers, SERIAL, &signer.serial);
+            put(
+                &mut headers,
+                SIGNATURE,
+                &signer.sign(timestamp, &nonce, text),
+            );
             put(&mut headers, SIGNATURE_TYPE, SCHEME);
             put(&mut headers, REQUEST_ID, &request_id(self.number));
         }
@@ -108,8 +141,27 @@ pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
+/// Adds a header; one that no header can be is left out.
+pub(crate) fn add(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (
+        HeaderName::from_bytes(name.as_bytes()),
+        HeaderValue::from_bytes(value.as_bytes()),
+    ) {
+        headers.append(name, value);
+    }
+}
+
+/// The status, or 500 for what is none or would be no final answer.
+pub(crate) fn valid(status: u16) -> StatusCode {
+    match StatusCode::from_u16(status) {
+        // hyper sends no final answer of 1xx.
+        Ok(status) if !status.is_informational() => status,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// `08`, more upper-case hexadecimal digits, a hyphen and a number.
-fn request_id(number: u32) -> String {
+pub(crate) fn request_id(number: u32) -> String {
     let digits = random_text(b"0123456789ABCDEF", 42);
     format!("08{digits}-{number}")
 }
@@ -117,11 +169,12 @@ fn request_id(number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::Platform;
 
     #[test]
     fn a_nonce_is_32_letters_and_digits_and_a_request_id_says_its_number() {
-        let key = PlatformKey::load().unwrap();
-        let answer = Answer::ok(&json!({})).sign(&key, "1700000000");
+        let signer = Platform::new(1_700_000_000).unwrap().signer();
+        let answer = Answer::ok(&json!({})).sign(&signer, "1700000000");
         let nonce = answer.headers().get(NONCE).unwrap().to_str().unwrap();
         assert_eq!(nonce.len(), 32);
         assert!(nonce.bytes().all(|b| b.is_ascii_alphanumeric()));
@@ -137,6 +190,13 @@ mod tests {
     fn an_error_without_detail_has_no_detail() {
         let answer = Answer::error(StatusCode::NOT_FOUND, "X", "m", None, number::NOT_FOUND);
         assert_eq!(&answer.body[..], br#"{"code":"X","message":"m"}"#);
+    }
+
+    #[test]
+    fn a_status_that_is_none_becomes_500() {
+        for (given, expected) in [(0, 500), (101, 500), (204, 204), (599, 599), (1000, 500)] {
+            assert_eq!(valid(given).as_u16(), expected);
+        }
     }
 
     #[test]

@@ -11,8 +11,9 @@ use http::Response;
 
 use crate::answer::Answer;
 use crate::authenticate::Authenticator;
-use crate::keys::PlatformKey;
+use crate::canned::Canned;
 use crate::misbehaviour::{Misbehaviour, Script};
+use crate::platform::Platform;
 use crate::received::Received;
 use crate::route::{self, Business};
 
@@ -21,20 +22,22 @@ use crate::route::{self, Business};
 pub(crate) const KEPT: usize = 65_536;
 
 pub(crate) struct Gateway {
-    key: PlatformKey,
+    pub(crate) platform: Platform,
     authenticator: Authenticator,
     business: Business,
+    pub(crate) canned: Canned,
     received: Mutex<VecDeque<Received>>,
     connections: AtomicUsize,
     pub(crate) script: Script,
 }
 
 impl Gateway {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(now: i64) -> io::Result<Self> {
         Ok(Self {
-            key: PlatformKey::load()?,
+            platform: Platform::new(now)?,
             authenticator: Authenticator::new()?,
             business: Business::default(),
+            canned: Canned::default(),
             received: Mutex::default(),
             connections: AtomicUsize::new(0),
             script: Script::default(),
@@ -63,9 +66,20 @@ impl Gateway {
             Some(Err(refusal)) => refusal.answer(),
             Some(Ok(())) => match misbehaviour.and_then(Misbehaviour::instead) {
                 Some(answer) => answer,
-                None => self.business.answer(&request),
+                None => self.answer(&request, misbehaviour),
             },
         }
+    }
+
+    /// Answers an authenticated request.
+    fn answer(&self, request: &Received, misbehaviour: Option<&Misbehaviour>) -> Answer {
+        if let Some(answer) = self.canned.find(request) {
+            return answer;
+        }
+        if route::is_certificates(request.path()) {
+            return route::get(request, || self.platform.answer(misbehaviour));
+        }
+        self.business.answer(request)
     }
 
     /// Signs an answer, and does to it what is to be done to it.
@@ -75,10 +89,11 @@ impl Gateway {
         misbehaviour: Option<&Misbehaviour>,
         now: i64,
     ) -> Response<Bytes> {
+        let signer = self.platform.signer();
         let Some(misbehaviour) = misbehaviour else {
-            return answer.sign(&self.key, &now.to_string());
+            return answer.sign(&signer, &now.to_string());
         };
-        let mut answer = answer.sign(&self.key, &misbehaviour.timestamp(now));
+        let mut answer = answer.sign(&signer, &misbehaviour.timestamp(now));
         misbehaviour.distort(&mut answer);
         answer
     }

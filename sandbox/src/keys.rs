@@ -6,6 +6,7 @@
 
 use std::io;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
@@ -29,8 +30,15 @@ const MERCHANT_PUBLIC_KEY: &str = include_str!("../keys/merchant.pub");
 pub(crate) const PLATFORM_SERIAL: &str = "PUB_KEY_ID_0119000001092020010100000000000000";
 
 // Public on purpose: see keys/README.md.
-const PLATFORM_PRIVATE_KEY: &str = include_str!("../keys/platform.key");
+pub(crate) const PLATFORM_PRIVATE_KEY: &str = include_str!("../keys/platform.key");
 pub(crate) const PLATFORM_PUBLIC_KEY: &str = include_str!("../keys/platform.pub");
+
+/// The keys of the platform certificates, which take turns. Public on purpose: see keys/README.md.
+pub(crate) const CERTIFICATE_PRIVATE_KEYS: [&str; 3] = [
+    include_str!("../keys/platform-certificate-1.key"),
+    include_str!("../keys/platform-certificate-2.key"),
+    include_str!("../keys/platform-certificate-3.key"),
+];
 
 /// The APIv3 key. Public on purpose, and it says so.
 pub(crate) const APIV3_KEY: &str = "WechatpaySandboxPublicApiv3Key01";
@@ -40,28 +48,28 @@ pub(crate) const SECRET: &str = "WechatpaySandboxPublicSecretV201";
 
 const _: () = assert!(APIV3_KEY.len() == 32 && SECRET.len() == 32);
 
-/// The gateway's private key, which signs every answer.
+/// The APIv3 key as the key of a cipher.
+pub(crate) const APIV3_KEY_BYTES: &[u8; 32] = b"WechatpaySandboxPublicApiv3Key01";
+
+/// One of the gateway's private keys.
 pub(crate) struct PlatformKey {
     pair: RsaKeyPair,
     random: SystemRandom,
 }
 
 impl PlatformKey {
-    pub(crate) fn load() -> io::Result<Self> {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(PLATFORM_PRIVATE_KEY.as_bytes()).map_err(
-            |error| io::Error::other(format!("the sandbox's platform.key is damaged: {error}")),
-        )?;
-        let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|error| {
-            io::Error::other(format!("the sandbox's platform.key is damaged: {error}"))
+    /// Loads a PKCS#8 key in PEM.
+    pub(crate) fn load(pem: &str) -> io::Result<Self> {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| {
+            io::Error::other(format!("a key of the sandbox is damaged: {error}"))
         })?;
-        let key = Self {
+        let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|error| {
+            io::Error::other(format!("a key of the sandbox is damaged: {error}"))
+        })?;
+        Ok(Self {
             pair,
             random: SystemRandom::new(),
-        };
-        // The first signature of a process takes AWS-LC some 30 ms; let the start pay for it, not
-        // the first answer.
-        key.sign(b"");
-        Ok(key)
+        })
     }
 
     /// Signs with RSA PKCS#1 v1.5 and SHA-256, as Base64.
@@ -101,6 +109,25 @@ impl MerchantKey {
             Ok(signature) => self.key.verify(message, &signature).is_ok(),
             Err(_) => false,
         }
+    }
+}
+
+/// Encrypts with AES-256-GCM, as Base64 with the tag at the end.
+///
+/// It can't fail with a nonce of 12 bytes; if it did, the ciphertext would be empty, which every
+/// client refuses.
+pub(crate) fn seal(key: &[u8; 32], nonce: &str, associated_data: &str, text: &[u8]) -> String {
+    let mut sealed = text.to_vec();
+    let done = UnboundKey::new(&AES_256_GCM, key).and_then(|key| {
+        LessSafeKey::new(key).seal_in_place_append_tag(
+            Nonce::try_assume_unique_for_key(nonce.as_bytes())?,
+            Aad::from(associated_data.as_bytes()),
+            &mut sealed,
+        )
+    });
+    match done {
+        Ok(()) => BASE64.encode(sealed),
+        Err(_) => String::new(),
     }
 }
 

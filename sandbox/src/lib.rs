@@ -27,6 +27,25 @@
 //!
 //! Any other client, in any language, gets what it needs from [`Sandbox::environment`].
 //!
+//! The gateway itself knows few endpoints. [`Sandbox::answer`] gives an answer for any other, and
+//! [`Sandbox::answer_with`] one that is not JSON or is signed otherwise:
+//!
+//! ```
+//! # use futures::executor::block_on;
+//! # block_on(async {
+//! # let sandbox = wechatpay_sandbox::Sandbox::start().await?;
+//! # let client = sandbox.client();
+//! use serde_json::json;
+//!
+//! let paid = json!({ "trade_state": "SUCCESS" });
+//! sandbox.answer("GET", "/v3/pay/transactions/id/*", 200, paid);
+//! let path = client.chain("v3/pay/transactions/id/1217752501201407033233368018");
+//! let response = path.get().query(json!({ "mchid": sandbox.mchid() })).await?;
+//! assert_eq!(response.data()?["trade_state"], "SUCCESS");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! It also misbehaves, when it is told to, as the real gateway and the network before it do on a
 //! bad day:
 //!
@@ -46,6 +65,32 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # Platform certificates
+//!
+//! Beside its public key, the gateway has platform certificates, as WeChat Pay has while a merchant
+//! moves from the ones to the other. `GET /v3/certificates`, `/hk/v3/certificates` and
+//! `/v3/global/certificates` list them, encrypted with the APIv3 key;
+//! [`add_certificate`](Sandbox::add_certificate) and
+//! [`withdraw_certificate`](Sandbox::withdraw_certificate) change the list,
+//! [`sign_with`](Sandbox::sign_with) decides which key signs, and
+//! [`public_key_only`](Sandbox::public_key_only) has the list answer 404:
+//!
+//! ```
+//! # use futures::executor::block_on;
+//! # block_on(async {
+//! # let sandbox = wechatpay_sandbox::Sandbox::start().await?;
+//! let certificate = &sandbox.certificates()[0];
+//! sandbox.sign_with(certificate.serial())?;
+//! let client = sandbox
+//!     .client_builder()
+//!     .cert(certificate.serial(), certificate.pem())
+//!     .build()?;
+//! let response = client.chain("v3/certificates").get().await?;
+//! assert_eq!(response.data()?["data"][0]["serial_no"], certificate.serial());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! # What it checks
 //!
 //! In this order: that there is a `User-Agent` and an `Accept` (400 `INVALID_REQUEST`); the form of
@@ -58,16 +103,21 @@
 //! # Its keys are public
 //!
 //! Key pairs, APIv3 key and APIv2 key are fixed and published in this crate's source: use them on
-//! loopback and nowhere else. Only the TLS certificate is made anew at each start.
+//! loopback and nowhere else. Only certificates are made anew at each start: the one of TLS with a
+//! key of its own, the platform's with fixed and published keys.
 
 mod accept;
 mod answer;
 #[doc(hidden)]
 pub mod authenticate;
+mod canned;
+mod clock;
 mod coupons;
 mod gateway;
+mod json;
 mod keys;
 mod misbehaviour;
+mod platform;
 mod received;
 mod route;
 
@@ -77,17 +127,20 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
-use wechatpay_chain::Client;
+use wechatpay_chain::{Client, ClientBuilder};
 
 use crate::accept::Server;
 use crate::gateway::Gateway;
 
+pub use crate::canned::CannedAnswer;
 pub use crate::misbehaviour::Misbehaviour;
+pub use crate::platform::PlatformCertificate;
 pub use crate::received::Received;
 
 /// How long [`Sandbox::refuse`] and dropping a [`Sandbox`] wait for the port to close. It takes
@@ -142,6 +195,15 @@ impl Sandbox {
         self.client.clone()
     }
 
+    /// What a client of the test merchant needs in order to call this gateway, and nothing else:
+    /// merchant number, serial, private key, base_uri and the authority of its TLS. There is no
+    /// platform key, no APIv3 key and no APIv2 key: [`client`](Self::client) adds them, a test may
+    /// add what it is about.
+    #[must_use]
+    pub fn client_builder(&self) -> ClientBuilder {
+        client_builder(&self.base_uri(), self.root_certificate())
+    }
+
     /// The number of the one merchant that the gateway knows.
     #[must_use]
     pub fn mchid(&self) -> &'static str {
@@ -166,13 +228,14 @@ impl Sandbox {
         keys::MERCHANT_CERTIFICATE
     }
 
-    /// The ID of the public key that verifies the answers: `PUB_KEY_ID_…`.
+    /// The ID of the public key that verifies the answers, unless [`sign_with`](Self::sign_with)
+    /// says otherwise: `PUB_KEY_ID_…`.
     #[must_use]
     pub fn platform_serial(&self) -> &'static str {
         keys::PLATFORM_SERIAL
     }
 
-    /// The public key that verifies the answers, SPKI in PEM.
+    /// The public key of that ID, SPKI in PEM.
     #[must_use]
     pub fn platform_public_key(&self) -> &'static str {
         keys::PLATFORM_PUBLIC_KEY
@@ -267,6 +330,88 @@ impl Sandbox {
         self.gateway.script.clear();
     }
 
+    /// Has every authenticated request of this method for this path answered with this JSON, signed,
+    /// whether or not the gateway knows the endpoint itself.
+    ///
+    /// The path is the one that comes over the wire, without its query; a `*` at its end stands for
+    /// whatever follows. Of several answers that fit, the latest is given; one for the same method
+    /// and path takes the place of the former. A [`misbehave`](Self::misbehave) comes first.
+    pub fn answer(
+        &self,
+        method: impl AsRef<str>,
+        path: impl AsRef<str>,
+        status: u16,
+        body: impl Into<Value>,
+    ) {
+        self.answer_with(method, path, CannedAnswer::json(status, &body.into()));
+    }
+
+    /// Has every authenticated request of this method for this path answered with this: as
+    /// [`answer`](Self::answer), for what is not JSON, has more headers, or is signed otherwise.
+    pub fn answer_with(
+        &self,
+        method: impl AsRef<str>,
+        path: impl AsRef<str>,
+        answer: CannedAnswer,
+    ) {
+        let canned = &self.gateway.canned;
+        canned.add(method.as_ref(), path.as_ref(), answer);
+    }
+
+    /// Forgets all answers that [`answer`](Self::answer) and [`answer_with`](Self::answer_with)
+    /// prepared.
+    pub fn forget_answers(&self) {
+        self.gateway.canned.clear();
+    }
+
+    /// The platform certificates that are published, the oldest first: two at the start.
+    ///
+    /// They are made at the start, of three fixed and published keys, which take turns.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<PlatformCertificate> {
+        self.gateway.platform.published()
+    }
+
+    /// Makes and publishes one more platform certificate. It does not sign before
+    /// [`sign_with`](Self::sign_with) says so.
+    ///
+    /// The dates are kept to the second; one before 1970 becomes 1970, and one after 9999 the end
+    /// of 9999.
+    pub fn add_certificate(
+        &self,
+        valid_from: SystemTime,
+        valid_to: SystemTime,
+    ) -> PlatformCertificate {
+        let platform = &self.gateway.platform;
+        platform.add(clock::seconds(valid_from), clock::seconds(valid_to))
+    }
+
+    /// Stops publishing a platform certificate, and tells whether it was published. If it signs, it
+    /// goes on signing: who signs is [`sign_with`](Self::sign_with)'s.
+    pub fn withdraw_certificate(&self, serial: impl AsRef<str>) -> bool {
+        self.gateway.platform.withdraw(serial.as_ref())
+    }
+
+    /// Has every answer and notification from now on signed by the key of this serial: that of a
+    /// platform certificate, published or withdrawn, or the `PUB_KEY_ID_…` that signs at the start.
+    ///
+    /// It takes effect at once and as a whole: an answer that is signed meanwhile has the serial
+    /// and the signature of one key. What a request says in `Wechatpay-Serial` changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the sandbox has no key of this serial; nothing changes then.
+    pub fn sign_with(&self, serial: impl AsRef<str>) -> io::Result<()> {
+        self.gateway.platform.sign_with(serial.as_ref())
+    }
+
+    /// Whether the merchant is one that has the public key only: then the certificates' endpoints
+    /// answer 404 `RESOURCE_NOT_EXISTS`. At the start it is not. Who signs is
+    /// [`sign_with`](Self::sign_with)'s.
+    pub fn public_key_only(&self, only: bool) {
+        self.gateway.platform.set_public_key_only(only);
+    }
+
     /// Closes the port, so that from the return of this call on connections to it are refused, and
     /// ends the connections that are open as soon as they have no request in flight. For good:
     /// there is no way back.
@@ -344,7 +489,7 @@ impl Builder {
     ///
     /// When the system gives no thread or no port.
     pub fn start_blocking(self) -> io::Result<Sandbox> {
-        let gateway = Arc::new(Gateway::new()?);
+        let gateway = Arc::new(Gateway::new(clock::now())?);
         let (tls, root_certificate) = if self.plain {
             (None, None)
         } else {
@@ -393,17 +538,22 @@ fn base_uri(tls: bool, address: SocketAddr) -> String {
     format!("{scheme}://{address}/")
 }
 
-fn client(base_uri: &str, root_certificate: Option<&str>) -> wechatpay_chain::Result<Client> {
-    let mut builder = Client::builder()
+fn client_builder(base_uri: &str, root_certificate: Option<&str>) -> ClientBuilder {
+    let builder = Client::builder()
         .mchid(keys::MCHID)
         .serial(keys::MERCHANT_SERIAL)
         .private_key(keys::MERCHANT_PRIVATE_KEY)
+        .base_uri(base_uri);
+    match root_certificate {
+        Some(root) => builder.root_certificate(root),
+        None => builder,
+    }
+}
+
+fn client(base_uri: &str, root_certificate: Option<&str>) -> wechatpay_chain::Result<Client> {
+    client_builder(base_uri, root_certificate)
         .cert(keys::PLATFORM_SERIAL, keys::PLATFORM_PUBLIC_KEY)
         .apiv3_key(keys::APIV3_KEY)
         .secret(keys::SECRET)
-        .base_uri(base_uri);
-    if let Some(root) = root_certificate {
-        builder = builder.root_certificate(root);
-    }
-    builder.build()
+        .build()
 }

@@ -5,13 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::Response;
+use http::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
 use crate::answer::{
-    Answer, JSON, NONCE, SERIAL, SIGNATURE, SIGNATURE_TYPE, TIMESTAMP, number, put,
+    Answer, JSON, NONCE, SERIAL, SIGNATURE, SIGNATURE_TYPE, Signed, TIMESTAMP, add, number, put,
+    valid,
 };
+use crate::route;
 
 /// One way in which the gateway, or the network before it, misbehaves: see
 /// [`Sandbox::misbehave`](crate::Sandbox::misbehave).
@@ -70,6 +72,12 @@ pub enum Misbehaviour {
         /// More headers; one that no header can be is left out.
         headers: Vec<(String, String)>,
     },
+    /// The platform certificates are encrypted with another APIv3 key than the merchant's. It waits
+    /// for a request for certificates; other requests are answered meanwhile.
+    CertificatesUnderAnotherKey,
+    /// The first of the platform certificates is listed under this `serial_no`, which is not its
+    /// own. It waits for a request for certificates, too.
+    CertificateListedAs(String),
     /// The request is carried out, and the answer is good, but comes this much later.
     Delay(Duration),
     /// The connection is accepted, with its TLS handshake, and closed before a request is read.
@@ -203,25 +211,11 @@ impl Misbehaviour {
             put(&mut headers, CONTENT_TYPE, content_type);
         }
         for (name, value) in more {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_bytes(value.as_bytes()),
-            ) {
-                headers.append(name, value);
-            }
+            add(&mut headers, name, value);
         }
-        let status = valid(*status);
-        Some(Answer {
-            status,
-            headers,
-            body: Bytes::from(body.clone()),
-            number: if status.is_success() {
-                number::SUCCESS
-            } else {
-                number::OTHER
-            },
-            signed: *signed,
-        })
+        let signed = if *signed { Signed::Body } else { Signed::No };
+        let body = Bytes::from(body.clone());
+        Some(Answer::raw(valid(*status), headers, body, signed))
     }
 
     /// The time stamp to sign with.
@@ -264,14 +258,6 @@ impl Misbehaviour {
             }
             _ => {}
         }
-    }
-}
-
-fn valid(status: u16) -> StatusCode {
-    match StatusCode::from_u16(status) {
-        // hyper sends no final answer of 1xx.
-        Ok(status) if !status.is_informational() => status,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -347,10 +333,16 @@ impl Script {
         })
     }
 
-    /// What happens to a request: the first of the queue that can, or else the standing one.
-    pub(crate) fn for_request(&self) -> Option<Misbehaviour> {
-        let concerns =
-            |misbehaviour: &Misbehaviour| !matches!(misbehaviour, Misbehaviour::TlsNeverAnswers);
+    /// What happens to a request for `path`: the first of the queue that can, or else the standing
+    /// one.
+    pub(crate) fn for_request(&self, path: &str) -> Option<Misbehaviour> {
+        let concerns = |misbehaviour: &Misbehaviour| match misbehaviour {
+            Misbehaviour::TlsNeverAnswers => false,
+            Misbehaviour::CertificatesUnderAnotherKey | Misbehaviour::CertificateListedAs(_) => {
+                route::is_certificates(path)
+            }
+            _ => true,
+        };
         self.with(|state| match state.next.iter().position(concerns) {
             Some(index) => state.next.remove(index),
             None => state.always.clone().filter(concerns),
@@ -391,20 +383,34 @@ mod tests {
         script.push(Misbehaviour::TlsNeverAnswers);
         script.push(Misbehaviour::SignatureAltered);
         assert_eq!(script.for_connection(), None);
-        assert_eq!(script.for_request(), Some(Misbehaviour::BodyAltered));
-        assert_eq!(script.for_request(), Some(Misbehaviour::SignatureAltered));
+        assert_eq!(script.for_request("/v3/x"), Some(Misbehaviour::BodyAltered));
+        assert_eq!(
+            script.for_request("/v3/x"),
+            Some(Misbehaviour::SignatureAltered)
+        );
         assert_eq!(script.for_connection(), Some(Misbehaviour::TlsNeverAnswers));
         assert_eq!(script.for_connection(), None);
-        assert_eq!(script.for_request(), Some(Misbehaviour::Unsigned));
-        assert_eq!(script.for_request(), Some(Misbehaviour::Unsigned));
+        assert_eq!(script.for_request("/v3/x"), Some(Misbehaviour::Unsigned));
+        assert_eq!(script.for_request("/v3/x"), Some(Misbehaviour::Unsigned));
         script.clear();
-        assert_eq!(script.for_request(), None);
+        assert_eq!(script.for_request("/v3/x"), None);
     }
 
     #[test]
-    fn a_status_that_is_none_becomes_500() {
-        for (given, expected) in [(0, 500), (101, 500), (204, 204), (599, 599), (1000, 500)] {
-            assert_eq!(valid(given).as_u16(), expected);
-        }
+    fn what_is_about_certificates_waits_for_a_request_for_them() {
+        let script = Script::default();
+        script.always(Misbehaviour::CertificateListedAs("1".to_owned()));
+        script.push(Misbehaviour::CertificatesUnderAnotherKey);
+        script.push(Misbehaviour::Unsigned);
+        assert_eq!(script.for_request("/v3/x"), Some(Misbehaviour::Unsigned));
+        assert_eq!(script.for_request("/v3/x"), None);
+        assert_eq!(
+            script.for_request("/v3/certificates"),
+            Some(Misbehaviour::CertificatesUnderAnotherKey)
+        );
+        assert_eq!(
+            script.for_request("/hk/v3/certificates"),
+            Some(Misbehaviour::CertificateListedAs("1".to_owned()))
+        );
     }
 }

@@ -20,7 +20,7 @@ impl Business {
     pub(crate) fn answer(&self, request: &Received) -> Answer {
         match request.path() {
             "/v3/marketing/busifavor/product-coupons/send" => {
-                only(&Method::POST, request, |request| self.coupons.send(request))
+                only(&Method::POST, request, || self.coupons.send(request))
             }
             _ => Answer::error(
                 StatusCode::NOT_FOUND,
@@ -34,9 +34,9 @@ impl Business {
 }
 
 /// Calls `handler` if the request has this method, and otherwise says which one it should have.
-fn only(method: &Method, request: &Received, handler: impl FnOnce(&Received) -> Answer) -> Answer {
+fn only(method: &Method, request: &Received, handler: impl FnOnce() -> Answer) -> Answer {
     if request.method() == method.as_str() {
-        return handler(request);
+        return handler();
     }
     let mut answer = Answer::error(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -49,6 +49,20 @@ fn only(method: &Method, request: &Received, handler: impl FnOnce(&Received) -> 
         answer.headers.insert(ALLOW, method);
     }
     answer
+}
+
+/// Calls `handler` if the request is a GET.
+pub(crate) fn get(request: &Received, handler: impl FnOnce() -> Answer) -> Answer {
+    only(&Method::GET, request, handler)
+}
+
+/// Whether the platform certificates are at this path: of the mainland, of Hong Kong, or of the
+/// global hosts.
+pub(crate) fn is_certificates(path: &str) -> bool {
+    matches!(
+        path,
+        "/v3/certificates" | "/hk/v3/certificates" | "/v3/global/certificates"
+    )
 }
 
 /// The largest body that is taken at `path`, in bytes: 2 MB, and more where pictures and videos go.

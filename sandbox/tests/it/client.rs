@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
@@ -16,6 +17,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer};
+use rustls::server::ParsedCertificate;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -89,24 +91,19 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// Whether the signature verifies.
+    /// Whether the signature verifies with the platform's public key.
     pub(crate) fn verifies(&self, sandbox: &Sandbox) -> bool {
-        let der = SubjectPublicKeyInfoDer::from_pem_slice(sandbox.platform_public_key().as_bytes())
-            .unwrap();
-        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &*der);
-        let message = [
-            self.header("Wechatpay-Timestamp").as_bytes(),
-            b"\n",
-            self.header("Wechatpay-Nonce").as_bytes(),
-            b"\n",
-            &self.body,
-            b"\n",
-        ]
-        .concat();
-        match BASE64.decode(self.header("Wechatpay-Signature")) {
-            Ok(signature) => key.verify(&message, &signature).is_ok(),
-            Err(_) => false,
-        }
+        self.verifies_with(sandbox.platform_public_key())
+    }
+
+    /// Whether the signature verifies with this public key or certificate.
+    pub(crate) fn verifies_with(&self, pem: &str) -> bool {
+        self.verifies_over(pem, &self.body)
+    }
+
+    /// Whether the signature is one over this text instead of the body.
+    pub(crate) fn verifies_over(&self, pem: &str, text: &[u8]) -> bool {
+        verifies(pem, |name| self.header(name), text)
     }
 
     /// Whether it is what WeChat Pay sends, whatever it says.
@@ -121,6 +118,48 @@ impl Answer {
         assert!((now() - timestamp).abs() < 60);
         assert!(self.header("Request-ID").starts_with("08"));
     }
+}
+
+/// Whether a signature over `text` verifies with this public key or certificate.
+pub(crate) fn verifies<'a>(pem: &str, header: impl Fn(&str) -> &'a str, text: &[u8]) -> bool {
+    let der = public_key(pem);
+    let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &*der);
+    let message = [
+        header("Wechatpay-Timestamp").as_bytes(),
+        b"\n",
+        header("Wechatpay-Nonce").as_bytes(),
+        b"\n",
+        text,
+        b"\n",
+    ]
+    .concat();
+    match BASE64.decode(header("Wechatpay-Signature")) {
+        Ok(signature) => key.verify(&message, &signature).is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// The public key in a PEM that is one or a certificate.
+pub(crate) fn public_key(pem: &str) -> SubjectPublicKeyInfoDer<'static> {
+    if pem.starts_with("-----BEGIN PUBLIC KEY-----") {
+        return SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).unwrap();
+    }
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let certificate = ParsedCertificate::try_from(&der).unwrap();
+    certificate.subject_public_key_info().into_owned()
+}
+
+/// What AES-256-GCM under the merchant's APIv3 key hid in this object, as WeChat Pay writes it.
+pub(crate) fn decrypt(sandbox: &Sandbox, resource: &Value) -> Option<String> {
+    let text = |name: &str| resource[name].as_str().unwrap();
+    assert_eq!(text("algorithm"), "AEAD_AES_256_GCM");
+    let key = UnboundKey::new(&AES_256_GCM, sandbox.apiv3_key().as_bytes()).unwrap();
+    let nonce = Nonce::try_assume_unique_for_key(text("nonce").as_bytes()).unwrap();
+    let mut sealed = BASE64.decode(text("ciphertext")).unwrap();
+    let opened = LessSafeKey::new(key)
+        .open_in_place(nonce, Aad::from(text("associated_data")), &mut sealed)
+        .ok()?;
+    Some(String::from_utf8(opened.to_vec()).unwrap())
 }
 
 impl Connection {
@@ -320,6 +359,12 @@ pub(crate) fn order() -> Value {
         "coupon_type": "NORMAL",
         "member_card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
     })
+}
+
+/// The answer to a signed GET over HTTP/2.
+pub(crate) async fn get(sandbox: &Sandbox, target: &str) -> Answer {
+    let request = Draft::new(sandbox, "GET", target, "").sign(sandbox);
+    send(sandbox, Way::PlainHttp2, request).await.unwrap()
 }
 
 /// A good request for a coupon.

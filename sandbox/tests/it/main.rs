@@ -7,6 +7,8 @@
     reason = "a test may panic, that is how it reports"
 )]
 
+mod canned;
+mod certificates;
 mod client;
 mod honest;
 mod life;

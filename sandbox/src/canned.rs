@@ -1,0 +1,170 @@
+//! Answers that a test gives for endpoints of its choice.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::Value;
+
+use crate::answer::{Answer, JSON, Signed, add, valid};
+use crate::received::Received;
+
+/// An answer prepared for an endpoint: see [`Sandbox::answer_with`](crate::Sandbox::answer_with).
+#[derive(Clone)]
+#[must_use = "it does nothing before Sandbox::answer_with"]
+pub struct CannedAnswer {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    signed: Signed,
+}
+
+impl CannedAnswer {
+    /// An answer of this status with an empty body, signed. What is no status, or is below 200,
+    /// becomes 500.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            signed: Signed::Body,
+        }
+    }
+
+    /// This JSON under this status, signed.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::new(status)
+            .header(CONTENT_TYPE.as_str(), JSON)
+            .body(body.to_string())
+    }
+
+    /// One more header; one that no header can be is left out.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        add(&mut self.headers, name.as_ref(), value.as_ref());
+        self
+    }
+
+    /// The body, byte for byte as it goes over the wire. A `Content-Encoding` is for the caller to
+    /// apply, and to name in a header.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Bytes::from(body.into());
+        self
+    }
+
+    /// Signs this text instead of the body: for a body that is compressed, what it was before; for
+    /// a statement overseas, `{"sha1":"…"}` with its `Wechatpay-Statement-Sha1`.
+    pub fn signed_over(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.signed = Signed::Text(Bytes::from(text.into()));
+        self
+    }
+
+    /// No signature and no `Request-ID`, as a file that is downloaded has none.
+    pub fn unsigned(mut self) -> Self {
+        self.signed = Signed::No;
+        self
+    }
+
+    fn answer(&self) -> Answer {
+        Answer::raw(
+            valid(self.status),
+            self.headers.clone(),
+            self.body.clone(),
+            self.signed.clone(),
+        )
+    }
+}
+
+impl fmt::Debug for CannedAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CannedAnswer")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answers that were prepared, the latest last.
+#[derive(Default)]
+pub(crate) struct Canned {
+    answers: Mutex<Vec<(Endpoint, CannedAnswer)>>,
+}
+
+/// A method and a path, which may end in `*`.
+#[derive(PartialEq, Eq)]
+struct Endpoint {
+    method: String,
+    path: String,
+}
+
+impl Endpoint {
+    fn matches(&self, request: &Received) -> bool {
+        self.method == request.method()
+            && match self.path.strip_suffix('*') {
+                Some(start) => request.path().starts_with(start),
+                None => self.path == request.path(),
+            }
+    }
+}
+
+impl Canned {
+    /// Prepares an answer, in the place of one for the same method and path.
+    pub(crate) fn add(&self, method: &str, path: &str, answer: CannedAnswer) {
+        let endpoint = Endpoint {
+            method: method.to_owned(),
+            path: path.to_owned(),
+        };
+        self.with(|answers| {
+            answers.retain(|(known, _)| *known != endpoint);
+            answers.push((endpoint, answer));
+        });
+    }
+
+    pub(crate) fn clear(&self) {
+        self.with(Vec::clear);
+    }
+
+    /// The latest answer that was prepared for this request.
+    pub(crate) fn find(&self, request: &Received) -> Option<Answer> {
+        self.with(|answers| {
+            let mut answers = answers.iter().rev();
+            let (_, answer) = answers.find(|(endpoint, _)| endpoint.matches(request))?;
+            Some(answer.answer())
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Vec<(Endpoint, CannedAnswer)>) -> T) -> T {
+        act(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_answer_that_fits_is_given() {
+        let canned = Canned::default();
+        let find = |method, target| {
+            let request = Received::for_test(method, target, &[], "");
+            canned.find(&request).map(|answer| answer.status.as_u16())
+        };
+        assert_eq!(find("GET", "/v3/a"), None);
+        canned.add("GET", "/v3/a", CannedAnswer::new(201));
+        canned.add("GET", "/v3/a/*", CannedAnswer::new(202));
+        canned.add("POST", "/v3/a", CannedAnswer::new(203));
+        assert_eq!(find("GET", "/v3/a?b=c"), Some(201));
+        assert_eq!(find("GET", "/v3/a/"), Some(202));
+        assert_eq!(find("GET", "/v3/a/b/c?d"), Some(202));
+        assert_eq!(find("POST", "/v3/a"), Some(203));
+        assert_eq!(find("PUT", "/v3/a"), None);
+        assert_eq!(find("GET", "/v3/ab"), None);
+        canned.add("GET", "/v3/*", CannedAnswer::new(204));
+        assert_eq!(find("GET", "/v3/a"), Some(204));
+        canned.add("GET", "/v3/a", CannedAnswer::new(205));
+        assert_eq!(find("GET", "/v3/a"), Some(205));
+        canned.clear();
+        assert_eq!(find("GET", "/v3/a"), None);
+    }
+}

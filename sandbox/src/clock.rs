@@ -1,0 +1,95 @@
+//! Seconds since 1970, from the clock and as text.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// How far Beijing is ahead of UTC, in seconds.
+const BEIJING: i64 = 8 * 60 * 60;
+
+/// The last second of the year 9999 in Beijing.
+const LAST: i64 = 253_402_300_799 - BEIJING;
+
+/// The Unix time in seconds.
+pub(crate) fn now() -> i64 {
+    seconds(SystemTime::now())
+}
+
+/// A time as seconds since 1970. One before 1970 becomes 1970, and one after 9999 the last second
+/// of 9999: neither X.509 in common use nor RFC 3339 goes further.
+pub(crate) fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).map_or(LAST, |seconds| seconds.min(LAST))
+}
+
+/// Seconds since 1970 as a time; what [`seconds`] never gives becomes the nearest that it does.
+pub(crate) fn time(seconds: i64) -> SystemTime {
+    let since = u64::try_from(seconds.clamp(0, LAST)).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since)
+}
+
+/// Seconds since 1970 as WeChat Pay writes them: RFC 3339 in Beijing's time, such as
+/// `2018-06-08T10:34:56+08:00`.
+pub(crate) fn rfc3339(seconds: i64) -> String {
+    let local = seconds.clamp(0, LAST) + BEIJING;
+    let (mut days, second) = (local / DAY, local % DAY);
+    let mut year = 1970;
+    loop {
+        let length = if is_leap(year) { 366 } else { 365 };
+        if days < length {
+            break;
+        }
+        days -= length;
+        year += 1;
+    }
+    let february = if is_leap(year) { 29 } else { 28 };
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!(
+        "{year:04}-{month:02}-{:02}T{:02}:{:02}:{:02}+08:00",
+        days + 1,
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_as_beijing_has_it() {
+        for (seconds, text) in [
+            (0, "1970-01-01T08:00:00+08:00"),
+            (-1, "1970-01-01T08:00:00+08:00"),
+            (1_528_425_296, "2018-06-08T10:34:56+08:00"),
+            (951_839_999, "2000-02-29T23:59:59+08:00"),
+            (951_840_000, "2000-03-01T00:00:00+08:00"),
+            (1_735_660_799, "2024-12-31T23:59:59+08:00"),
+            (4_107_513_600, "2100-03-01T00:00:00+08:00"),
+            (LAST, "9999-12-31T23:59:59+08:00"),
+            (i64::MAX, "9999-12-31T23:59:59+08:00"),
+        ] {
+            assert_eq!(rfc3339(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_time_that_no_certificate_holds_becomes_the_nearest() {
+        assert_eq!(seconds(UNIX_EPOCH - Duration::from_secs(1)), 0);
+        assert_eq!(seconds(UNIX_EPOCH + Duration::from_secs(1 << 40)), LAST);
+        assert_eq!(time(i64::MIN), UNIX_EPOCH);
+        assert_eq!(seconds(time(i64::MAX)), LAST);
+    }
+}
