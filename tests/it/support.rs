@@ -1,6 +1,10 @@
 //! What several modules need.
 
+use std::time::Duration;
+
+use serde_json::json;
 use wechatpay_chain::{Client, ClientBuilder, Error, Request};
+use wechatpay_sandbox::Sandbox;
 
 pub(crate) const MERCHANT_KEY: &str = include_str!("../vectors/keys/merchant.key");
 pub(crate) const MERCHANT_SERIAL: &str = include_str!("../vectors/keys/merchant.serial");
@@ -8,6 +12,38 @@ pub(crate) const MERCHANT_PUBLIC: &str = include_str!("../vectors/keys/merchant.
 pub(crate) const PLATFORM_KEY: &str = include_str!("../vectors/keys/platform.key");
 pub(crate) const PLATFORM_CERTIFICATE: &str = include_str!("../vectors/keys/platform.crt");
 pub(crate) const PLATFORM_SERIAL: &str = include_str!("../vectors/keys/platform.serial");
+
+/// A sandbox that signs with its first platform certificate.
+pub(crate) fn signing_by_certificate() -> Sandbox {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let certificate = &sandbox.certificates()[0];
+    sandbox.sign_with(certificate.serial()).unwrap();
+    sandbox
+}
+
+/// A client that fetches its platform certificates.
+pub(crate) fn keeping(sandbox: &Sandbox) -> Client {
+    let builder = sandbox.client_builder().apiv3_key(sandbox.apiv3_key());
+    builder.build().unwrap()
+}
+
+/// The request that the sandbox knows.
+pub(crate) fn order(client: &Client) -> Request {
+    let send = client.chain("v3/marketing/busifavor/product-coupons/send");
+    send.post(json!({
+        "openid": "o1", "appid": "wx1234567889999", "stock_id": "12312354",
+        "out_request_no": "2335465", "coupon_type": "NORMAL",
+    }))
+}
+
+/// Lets everything else run until it is so.
+pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it never came");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
 
 /// The settings of the recorded requests.
 pub(crate) fn recorded(mchid: &str) -> ClientBuilder {
