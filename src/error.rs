@@ -230,7 +230,7 @@ impl Error {
     }
 
     /// A ciphertext that can't be opened.
-    pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
+    pub(crate) fn ciphertext(what: &'static str, problem: impl Into<String>) -> Self {
         Self::Decode(Box::new(DecodeError::ciphertext(what, problem)))
     }
 
@@ -899,10 +899,10 @@ impl DecodeError {
     }
 
     /// A text that can't be opened; nothing of it or of the key is kept.
-    pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
+    pub(crate) fn ciphertext(what: &'static str, problem: impl Into<String>) -> Self {
         Self {
             what,
-            problem: problem.to_owned(),
+            problem: problem.into(),
             position: None,
         }
     }
@@ -920,7 +920,7 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.problem)?;
+        write!(f, "{}: {}", self.what, OneLine(&self.problem))?;
         match self.position {
             Some((line, column)) => write!(f, " at line {line}, column {column}"),
             None => Ok(()),

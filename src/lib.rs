@@ -152,6 +152,8 @@ mod protocol;
 mod query;
 mod request;
 mod response;
+#[cfg_attr(not(test), expect(dead_code, reason = "the request calls it next"))]
+mod sensitive;
 mod template;
 mod transport;
 
