@@ -242,18 +242,8 @@ impl Error {
         }))
     }
 
-    /// What is not what it says.
-    pub(crate) fn decode(what: &'static str, problem: String) -> Self {
-        Self::Decode(Box::new(DecodeError {
-            endpoint: None,
-            what,
-            problem,
-            position: None,
-        }))
-    }
-
     /// A ciphertext that can't be opened.
-    pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
+    pub(crate) fn ciphertext(what: &'static str, problem: impl Into<String>) -> Self {
         Self::Decode(Box::new(DecodeError::ciphertext(what, problem)))
     }
 
@@ -1017,11 +1007,11 @@ impl DecodeError {
     }
 
     /// A text that can't be opened; nothing of it or of the key is kept.
-    pub(crate) fn ciphertext(what: &'static str, problem: &'static str) -> Self {
+    pub(crate) fn ciphertext(what: &'static str, problem: impl Into<String>) -> Self {
         Self {
             endpoint: None,
             what,
-            problem: problem.to_owned(),
+            problem: problem.into(),
             position: None,
         }
     }
@@ -1048,7 +1038,7 @@ impl fmt::Display for DecodeError {
         if let Some(endpoint) = &self.endpoint {
             write!(f, "{endpoint}: ")?;
         }
-        write!(f, "{}: {}", self.what, self.problem)?;
+        write!(f, "{}: {}", self.what, OneLine(&self.problem))?;
         match self.position {
             Some((line, column)) => write!(f, " at line {line}, column {column}"),
             None => Ok(()),

@@ -153,6 +153,7 @@ mod protocol;
 mod query;
 mod request;
 mod response;
+mod sensitive;
 mod template;
 mod transport;
 

@@ -311,7 +311,7 @@ fn opened(body: &[u8], key: &str) -> Result<Notification> {
         ))
     })?;
     let resource = &envelope.resource;
-    let refuse = |problem: String| Err(Error::decode("the notification's resource", problem));
+    let refuse = |problem: String| Err(Error::ciphertext("the notification's resource", problem));
     if resource.algorithm != ALGORITHM {
         let algorithm = Short(&resource.algorithm);
         return refuse(format!(

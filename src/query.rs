@@ -66,6 +66,35 @@ impl Query {
         Ok(())
     }
 
+    /// The values of this name, decoded.
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.pairs()
+            .filter(move |(known, _)| decode(known) == name)
+            .map(|(_, value)| decode(value))
+    }
+
+    /// The same query with other values for these names.
+    #[cfg(feature = "aws-lc-rs")]
+    pub(crate) fn replaced(
+        &self,
+        is_meant: impl Fn(&str) -> bool,
+        replace: impl Fn(&str, &str) -> Result<String>,
+    ) -> Result<Self> {
+        let mut replaced = Self::default();
+        for pair in self.encoded.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let meant = Some(decode(name)).filter(|name| is_meant(name));
+            let Some(plain_name) = meant else {
+                replaced.append(pair);
+                continue;
+            };
+            let mut pair = format!("{name}=");
+            encode_value(&mut pair, &replace(&plain_name, &decode(value))?);
+            replaced.append(&pair);
+        }
+        Ok(replaced)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.encoded
     }
@@ -104,11 +133,15 @@ impl Query {
     }
 
     fn names(&self) -> impl Iterator<Item = String> + '_ {
+        self.pairs()
+            .map(|(name, _)| decode(name))
+            .filter(|name| !name.is_empty())
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.encoded
             .split('&')
-            .map(|pair| pair.split('=').next().unwrap_or_default())
-            .filter(|name| !name.is_empty())
-            .map(decode)
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 }
 

@@ -60,7 +60,8 @@ impl<P> From<At<P>> for Chain {
 /// - `@ "host"`, for a place whose endpoints, here and below, have a host of their own;
 /// - in brackets the known verbs with their official titles, and in parentheses behind a title what
 ///   the client acts on: `certificate` (APIv2's mutual TLS), and the sensitive fields as JSON
-///   pointers of the `request` and the `response`, or as names of the `query`;
+///   pointers of the `request` and the `response`, or as names of the `query`; `pkcs1v15` where
+///   these are not encrypted with OAEP;
 /// - in braces what may follow.
 macro_rules! places {
     ($root:ident $segment:literal $(@ $host:literal)? { $($inner:tt)* }) => {

@@ -83,13 +83,11 @@ impl Endpoint {
 
     /// Whether the endpoint wants the merchant certificate (APIv2's mutual TLS).
     pub fn needs_client_certificate(&self) -> bool {
-        self.verb
-            .marks
-            .iter()
-            .any(|(name, _)| *name == "certificate")
+        self.has_mark("certificate")
     }
 
-    /// JSON pointers of the request's sensitive fields; `*` is each element of a list.
+    /// JSON pointers of the request's sensitive fields; `*` is each element of a list, and `/meta!`
+    /// in front leads into the JSON text of an upload's part `meta`.
     pub fn sensitive_request(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.marked("request")
     }
@@ -104,6 +102,12 @@ impl Endpoint {
         self.marked("query")
     }
 
+    /// Whether the request's sensitive fields are encrypted with RSAES-PKCS1-v1_5, as the customs'
+    /// `verify-certificate` wants them; all others are with RSAES-OAEP.
+    pub fn needs_pkcs1v15(&self) -> bool {
+        self.has_mark("pkcs1v15")
+    }
+
     /// The page of the documentation that collects WeChat Pay's own.
     pub fn documentation(&self) -> String {
         format!("https://wechatpay.im/openapi/{}", self.path())
@@ -113,6 +117,10 @@ impl Endpoint {
     pub fn methods(&self) -> String {
         let methods: Vec<_> = self.place.nodes().map(|node| node.method).collect();
         format!("{}()", methods.join("()."))
+    }
+
+    fn has_mark(&self, mark: &str) -> bool {
+        self.verb.marks.iter().any(|(name, _)| *name == mark)
     }
 
     fn marked(&self, mark: &'static str) -> impl Iterator<Item = &'static str> + use<> {
@@ -381,7 +389,7 @@ mod tests {
             assert!(!node.verbs.is_empty() || !node.children.is_empty());
             for (name, fields) in node.verbs.iter().flat_map(|verb| verb.marks) {
                 match *name {
-                    "certificate" => assert!(fields.is_empty()),
+                    "certificate" | "pkcs1v15" => assert!(fields.is_empty()),
                     "query" => assert!(!fields.is_empty() && !fields.contains('/')),
                     "request" | "response" => {
                         assert!(fields.split(',').all(|field| field.starts_with('/')));

@@ -778,7 +778,7 @@ places! {
             customs "customs" {
                 orders "orders" [GET "报关查询", PATCH "报关信息修改", POST "报关"]
                 redeclare "redeclare" [POST "报关重推"]
-                verify_certificate "verify-certificate" [POST "身份信息校验" (request: "/certificate_id,/certificate_name")]
+                verify_certificate "verify-certificate" [POST "身份信息校验" (request: "/certificate_id,/certificate_name", pkcs1v15)]
             }
             merchant "merchant" {
                 h5 "h5" {

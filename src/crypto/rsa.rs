@@ -406,15 +406,7 @@ impl PublicKey {
     #[cfg(feature = "aws-lc-rs")]
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn encrypt(&self, text: impl AsRef<str>) -> Result<String> {
-        // Two digests of SHA-1 and two bytes.
-        self.encrypt_with(text.as_ref(), 42, |key, text, out| {
-            OaepPublicEncryptingKey::new(key)
-                .and_then(|key| {
-                    let length = key.encrypt(&OAEP_SHA1_MGF1SHA1, text, out, None)?.len();
-                    Ok(length)
-                })
-                .ok()
-        })
+        self.encrypt_as("text", text.as_ref(), Scheme::Oaep)
     }
 
     /// Encrypts with RSAES-PKCS1-v1_5, which only the customs' `verify-certificate` wants; base64.
@@ -427,27 +419,22 @@ impl PublicKey {
     #[cfg(feature = "aws-lc-rs")]
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn encrypt_pkcs1v15(&self, text: impl AsRef<str>) -> Result<String> {
-        self.encrypt_with(text.as_ref(), 11, |key, text, out| {
-            Pkcs1PublicEncryptingKey::new(key)
-                .and_then(|key| Ok(key.encrypt(text, out)?.len()))
-                .ok()
-        })
+        self.encrypt_as("text", text.as_ref(), Scheme::Pkcs1v15)
     }
 
+    /// Encrypts the text that an error calls `what`; base64.
     #[cfg(feature = "aws-lc-rs")]
-    fn encrypt_with(
-        &self,
-        text: &str,
-        overhead: usize,
-        encrypt: impl FnOnce(PublicEncryptingKey, &[u8], &mut [u8]) -> Option<usize>,
-    ) -> Result<String> {
-        let failed = || Error::request("text: it can't be encrypted", "a key that encrypts");
+    pub(crate) fn encrypt_as(&self, what: &str, text: &str, scheme: Scheme) -> Result<String> {
+        let failed = || {
+            let part = format!("{what}: it can't be encrypted");
+            Error::request(part, "a key that encrypts")
+        };
         let spki = spki_of_rsa(&self.der).ok_or_else(failed)?;
         let key = PublicEncryptingKey::from_der(&spki).map_err(|_| failed())?;
-        let limit = key.key_size_bytes().saturating_sub(overhead);
+        let limit = key.key_size_bytes().saturating_sub(scheme.overhead());
         if text.len() > limit {
             return Err(Error::request(
-                format!("text: {} bytes to encrypt", text.len()),
+                format!("{what}: {} bytes to encrypt", text.len()),
                 format!(
                     "at most {limit} bytes under a key of {} bits",
                     key.key_size_bits()
@@ -455,7 +442,9 @@ impl PublicKey {
             ));
         }
         let mut out = vec![0; key.key_size_bytes()];
-        let length = encrypt(key, text.as_bytes(), &mut out).ok_or_else(failed)?;
+        let length = scheme
+            .encrypt(key, text.as_bytes(), &mut out)
+            .ok_or_else(failed)?;
         out.truncate(length);
         Ok(STANDARD.encode(out))
     }
@@ -530,6 +519,44 @@ impl fmt::Debug for PublicKey {
         f.debug_struct("PublicKey")
             .field("serial", &self.serial())
             .finish_non_exhaustive()
+    }
+}
+
+/// How a text is padded before it is encrypted.
+#[cfg(feature = "aws-lc-rs")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RSAES-OAEP with SHA-1 and MGF1-SHA-1.
+    Oaep,
+    /// RSAES-PKCS1-v1_5.
+    Pkcs1v15,
+}
+
+#[cfg(feature = "aws-lc-rs")]
+impl Scheme {
+    /// How many bytes of a block are not the text's.
+    fn overhead(self) -> usize {
+        match self {
+            // Two digests of SHA-1 and two bytes.
+            Self::Oaep => 42,
+            Self::Pkcs1v15 => 11,
+        }
+    }
+
+    /// Writes the ciphertext to `out` and gives its length.
+    fn encrypt(self, key: PublicEncryptingKey, text: &[u8], out: &mut [u8]) -> Option<usize> {
+        let written = match self {
+            Self::Oaep => {
+                let key = OaepPublicEncryptingKey::new(key).ok()?;
+                let written = key.encrypt(&OAEP_SHA1_MGF1SHA1, text, out, None).ok()?;
+                written.len()
+            }
+            Self::Pkcs1v15 => {
+                let key = Pkcs1PublicEncryptingKey::new(key).ok()?;
+                key.encrypt(text, out).ok()?.len()
+            }
+        };
+        Some(written)
     }
 }
 

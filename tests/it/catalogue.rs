@@ -85,6 +85,19 @@ fn the_catalogue_has_the_rows_of_the_table_and_no_other() {
 }
 
 #[test]
+fn only_the_two_verify_certificate_of_the_customs_want_pkcs1_padding() {
+    let paths: Vec<_> = endpoints()
+        .filter(Endpoint::needs_pkcs1v15)
+        .map(|endpoint| (endpoint.verb(), endpoint.path()))
+        .collect();
+    let expected = [
+        "v3/global/customs/verify-certificate",
+        "global/v3/customs/verify-certificate",
+    ];
+    assert_eq!(paths, expected.map(|path| ("POST", path.to_owned())));
+}
+
+#[test]
 fn each_row_has_its_chain_of_methods_which_the_compiler_checks() {
     let client = offline();
     let chains: BTreeSet<_> = CHAINS
