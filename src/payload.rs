@@ -1,5 +1,6 @@
 //! What a request carries, and the JSON that goes out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -9,6 +10,8 @@ use serde_json::Value;
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::error::{Error, Result};
+#[cfg(feature = "aws-lc-rs")]
+use crate::sensitive::By;
 
 /// The largest whole number that every float of JSON can tell from its neighbours: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -40,6 +43,28 @@ impl Payload {
                 Ok(compact(&value).into())
             }
         }
+    }
+
+    /// The JSON of the body, wherever it comes from.
+    pub(crate) fn peek(&self) -> Option<Cow<'_, Value>> {
+        match &self.0 {
+            Kind::None => None,
+            Kind::Json(value) => Some(Cow::Borrowed(value)),
+            Kind::Raw(bytes) => serde_json::from_slice(bytes).ok().map(Cow::Owned),
+        }
+    }
+
+    /// The JSON of the body, to change its fields; `None` where the catalogue's fields may be in the
+    /// query alone.
+    #[cfg(feature = "aws-lc-rs")]
+    pub(crate) fn json_mut(&mut self, by: By) -> Result<Option<&mut Value>> {
+        let problem = match &mut self.0 {
+            Kind::Json(value) => return Ok(Some(value)),
+            Kind::None if by == By::Catalogue => return Ok(None),
+            Kind::None => "sensitive: there is no body",
+            Kind::Raw(_) => "sensitive: the body is text already, which goes byte for byte",
+        };
+        Err(Error::request(problem, "the body as a Value"))
     }
 
     pub(crate) fn is_json(&self) -> bool {

@@ -14,17 +14,22 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::address::{Absolute, Base};
-use crate::catalogue::tree;
+use crate::catalogue::{self, tree};
 use crate::chain::PathText;
 use crate::client::{Core, check_published};
+#[cfg(feature = "aws-lc-rs")]
+use crate::error::Short;
 use crate::error::{Endpoint, Error, Result};
 use crate::formatter;
 use crate::options::{self, Limit, kind};
 use crate::payload::Payload;
-use crate::platform::{Store, refresh_in_background, refreshed};
+use crate::platform::{Store, Trust, refresh_in_background, refreshed};
 use crate::protocol::v3::{self, Exchange, Sent, Stamp};
 use crate::query::Query;
 use crate::response::Response;
+use crate::sensitive;
+#[cfg(feature = "aws-lc-rs")]
+use crate::sensitive::By;
 use crate::template;
 use crate::transport::{Call, Driver, Failure, Limits, block_on};
 
@@ -44,6 +49,8 @@ pub struct Request {
     connect_timeout: Option<Limit>,
     base: Option<Base>,
     debug: bool,
+    #[cfg(feature = "aws-lc-rs")]
+    sensitive: Sensitive,
     mistake: Option<Error>,
 }
 
@@ -68,6 +75,8 @@ impl Request {
             connect_timeout: None,
             base: None,
             debug: false,
+            #[cfg(feature = "aws-lc-rs")]
+            sensitive: Sensitive::default(),
             mistake: None,
         }
     }
@@ -157,6 +166,54 @@ impl Request {
     /// answer. Zero for none; by default the client's, 30 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit.into());
+        self
+    }
+
+    /// Encrypts the texts that these JSON pointers name, `*` for each element of a list, with the
+    /// current platform key, and says its serial in `Wechatpay-Serial`.
+    ///
+    /// A serial that the caller set in that header chooses the key. An empty text stays empty.
+    /// A pointer that matches nothing, a value that is no text, that looks encrypted already or is
+    /// too long (214 bytes under a key of 2048 bits) is an error before anything is sent.
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+    /// # let client = sandbox.client();
+    /// # use serde_json::json;
+    /// let request = client
+    ///     .v3().profitsharing().receivers().add()
+    ///     .post(json!({ "type": "MERCHANT_ID", "account": "1900000110", "name": "张三" }))
+    ///     .sensitive(["/name"]);
+    /// # request.into_http()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "aws-lc-rs")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
+    pub fn sensitive<P: Into<String>>(mut self, pointers: impl IntoIterator<Item = P>) -> Self {
+        let pointers: Vec<String> = pointers.into_iter().map(Into::into).collect();
+        if let Err(error) = sensitive::check(&pointers) {
+            self.remember(error);
+        }
+        self.sensitive.pointers.extend(pointers);
+        self
+    }
+
+    /// Encrypts the values of these names of the query, as [`sensitive`](Self::sensitive) does those
+    /// of the body.
+    #[cfg(feature = "aws-lc-rs")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
+    pub fn sensitive_query<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let names = names.into_iter().map(Into::into);
+        self.sensitive.query.extend(names);
+        self
+    }
+
+    /// Encrypts what the catalogue calls sensitive, in the body and in the query; what is absent or
+    /// null is left out. An endpoint of which it knows no such field is an error.
+    #[cfg(feature = "aws-lc-rs")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
+    pub fn sensitive_known(mut self) -> Self {
+        self.sensitive.known = true;
         self
     }
 
@@ -420,6 +477,8 @@ impl Request {
             headers: self.headers,
             limits,
             debug: self.debug,
+            #[cfg(feature = "aws-lc-rs")]
+            sensitive: self.sensitive,
             store,
             core,
         })
@@ -456,6 +515,7 @@ impl Request {
                     "/"
                 };
                 return Ok(Destination {
+                    query: Query::default(),
                     prefix: prefix.to_owned(),
                     scheme: address.scheme,
                     authority: address.authority,
@@ -505,6 +565,7 @@ impl Request {
             authority: base.authority.clone(),
             prefix: base.prefix.clone(),
             target,
+            query,
         })
     }
 }
@@ -516,6 +577,25 @@ pub(crate) struct Destination {
     /// What stands before the path of every request to there, with its slashes.
     pub(crate) prefix: String,
     pub(crate) target: PathAndQuery,
+    /// The query of the target, while it may still change.
+    pub(crate) query: Query,
+}
+
+/// Which fields are to be encrypted.
+#[cfg(feature = "aws-lc-rs")]
+#[derive(Default)]
+struct Sensitive {
+    pointers: Vec<String>,
+    query: Vec<String>,
+    /// Those that the catalogue knows, too.
+    known: bool,
+}
+
+#[cfg(feature = "aws-lc-rs")]
+impl Sensitive {
+    fn is_empty(&self) -> bool {
+        !self.known && self.pointers.is_empty() && self.query.is_empty()
+    }
 }
 
 /// A request that can be signed.
@@ -528,11 +608,27 @@ pub(crate) struct Draft {
     headers: HeaderMap,
     limits: Limits,
     debug: bool,
+    #[cfg(feature = "aws-lc-rs")]
+    sensitive: Sensitive,
     /// Where the client fetches the certificates for it.
     store: Option<Arc<Store>>,
     is_signed: bool,
     /// Whether the endpoint signs nothing.
     is_exempt: bool,
+}
+
+#[cfg(feature = "aws-lc-rs")]
+impl Destination {
+    /// Puts the query that has changed into the target.
+    fn renew_query(&mut self) -> Result<()> {
+        if self.query.as_str().is_empty() {
+            return Ok(());
+        }
+        let target = format!("{}?{}", self.target.path(), self.query.as_str());
+        self.target = PathAndQuery::try_from(target)
+            .map_err(|_| Error::request("the query can't be sent", "fewer than 65,535 bytes"))?;
+        Ok(())
+    }
 }
 
 impl Draft {
@@ -551,6 +647,8 @@ impl Draft {
                 started: Instant::now(),
             },
             debug: false,
+            #[cfg(feature = "aws-lc-rs")]
+            sensitive: Sensitive::default(),
             store: None,
             is_signed: true,
             is_exempt: false,
@@ -561,11 +659,146 @@ impl Draft {
     /// means that nothing was sent.
     fn wanting(&self) -> Option<Arc<Store>> {
         let store = self.store.as_ref()?;
-        let is_wanting = !self.is_exempt && store.is_wanting();
+        let is_wanting = self.needs_key() && store.is_wanting();
         is_wanting.then(|| Arc::clone(store))
     }
 
-    pub(crate) fn sign(self) -> Result<Outgoing> {
+    #[cfg(feature = "aws-lc-rs")]
+    fn needs_key(&self) -> bool {
+        !self.is_exempt || !self.sensitive.is_empty()
+    }
+
+    #[cfg(not(feature = "aws-lc-rs"))]
+    fn needs_key(&self) -> bool {
+        !self.is_exempt
+    }
+
+    /// The serial that the caller set by hand, which wins over all others.
+    fn own_serial(&self) -> Option<&str> {
+        let headers = [&self.headers, &self.core.headers];
+        let mut own = headers.into_iter().filter_map(|own| own.get(v3::SERIAL));
+        own.next()?.to_str().ok()
+    }
+
+    /// What the catalogue knows of the endpoint.
+    fn catalogued(&self) -> Option<catalogue::Endpoint> {
+        let path = self.destination.target.path().trim_start_matches('/');
+        tree::walk(path).endpoint(self.method.as_str())
+    }
+
+    /// The serial of the platform key that the gateway is told of, after the sensitive fields were
+    /// encrypted with just that one.
+    fn sealed(&mut self, trust: &Trust) -> Result<Option<String>> {
+        #[cfg(feature = "aws-lc-rs")]
+        if !self.sensitive.is_empty() {
+            return self.encrypted(trust).map(Some);
+        }
+        if let Some(serial) = self.own_serial().or_else(|| trust.public_key_id()) {
+            return Ok(Some(serial.to_owned()));
+        }
+        if !self.holds_ciphertext() {
+            return Ok(None);
+        }
+        match trust.serials().as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only.clone())),
+            several => Err(Error::request(
+                format!(
+                    "the request holds a ciphertext, and there are several platform keys: {}",
+                    several.join(", ")
+                ),
+                ".header(\"Wechatpay-Serial\", …) with the serial of the one that encrypted it; or \
+                 the plain text, which .sensitive_known() encrypts",
+            )),
+        }
+    }
+
+    /// Whether something that the catalogue calls sensitive was encrypted by the caller.
+    fn holds_ciphertext(&self) -> bool {
+        let Some(endpoint) = self.catalogued() else {
+            return false;
+        };
+        let pointers: Vec<_> = endpoint.sensitive_request().collect();
+        let names: Vec<_> = endpoint.sensitive_query().collect();
+        let in_body = !pointers.is_empty()
+            && self
+                .payload
+                .peek()
+                .is_some_and(|body| !sensitive::ciphertexts(&body, &pointers).is_empty());
+        in_body || !sensitive::query_ciphertexts(&self.destination.query, &names).is_empty()
+    }
+
+    #[cfg(feature = "aws-lc-rs")]
+    fn encrypted(&mut self, trust: &Trust) -> Result<String> {
+        let (serial, key) = match self.own_serial() {
+            None => trust.encrypting().ok_or_else(|| {
+                let part = "sensitive: no platform key is known yet";
+                Error::request(part, ".await, .wait() or .sign(), which fetch it")
+            })?,
+            Some(serial) => match trust.get(serial) {
+                Some(key) => (serial, key),
+                None => {
+                    let part = format!(
+                        "sensitive: the header Wechatpay-Serial names {:?}, which is not among the \
+                         platform keys ({})",
+                        Short(serial),
+                        trust.serials().join(", ")
+                    );
+                    let wanted = "the serial of one of these, or no such header";
+                    return Err(Error::request(part, wanted));
+                }
+            },
+        };
+        let (serial, key) = (serial.to_owned(), key.clone());
+        let endpoint = self.catalogued();
+        let scheme = sensitive::scheme(endpoint.as_ref());
+        let asked = std::mem::take(&mut self.sensitive);
+        let mut seal = |pointers: &[String], names: &[String], by| {
+            if !pointers.is_empty() {
+                let body = self.payload.json_mut(by)?;
+                if let Some(body) = body {
+                    sensitive::encrypt(body, pointers, by, &key, scheme)?;
+                }
+            }
+            let query = &mut self.destination.query;
+            sensitive::encrypt_query(query, names, by, &key, scheme)
+        };
+        seal(&asked.pointers, &asked.query, By::Caller)?;
+        if asked.known {
+            let endpoint = endpoint.as_ref();
+            let known = |fields: Option<Vec<&str>>, asked: &[String]| {
+                let fields = fields.unwrap_or_default().into_iter().map(str::to_owned);
+                fields
+                    .filter(|field| !asked.contains(field))
+                    .collect::<Vec<_>>()
+            };
+            let pointers = endpoint.map(|endpoint| endpoint.sensitive_request().collect());
+            let names = endpoint.map(|endpoint| endpoint.sensitive_query().collect());
+            let (pointers, names) = (known(pointers, &asked.pointers), known(names, &asked.query));
+            if pointers.is_empty() && names.is_empty() {
+                return Err(Error::request(
+                    "sensitive_known: the catalogue knows no sensitive field of a request to this \
+                     endpoint",
+                    ".sensitive([\"/pointer/to/field\"])",
+                ));
+            }
+            seal(&pointers, &names, By::Catalogue)?;
+        }
+        self.destination.renew_query()?;
+        Ok(serial)
+    }
+
+    pub(crate) fn sign(mut self) -> Result<Outgoing> {
+        let trust = match &self.core.v3 {
+            Some(apiv3) => apiv3.platform.trust(self.store.take()),
+            None => {
+                let part = "the call is of APIv3";
+                return Err(Error::request(part, "a client with its settings").at(&self.endpoint));
+            }
+        };
+        let announced = self
+            .sealed(&trust)
+            .map_err(|error| error.at(&self.endpoint))?;
         let Self {
             core,
             endpoint,
@@ -573,10 +806,6 @@ impl Draft {
             destination,
             ..
         } = self;
-        let Some(apiv3) = &core.v3 else {
-            return Err(Error::request("the call", "a client with APIv3's settings").at(&endpoint));
-        };
-        let trust = apiv3.platform.trust(self.store);
         let is_json = self.payload.is_json();
         let body = self
             .payload
@@ -588,8 +817,8 @@ impl Draft {
         };
         let target = destination.target.as_str().to_owned();
         let signed = v3::message(method.clone(), target, stamp, body);
-        let announced = trust.public_key_id();
-        let mut headers = v3::headers(&core, apiv3, &signed, &self.headers, is_json, announced);
+        let announced = announced.as_deref();
+        let mut headers = v3::headers(&core, &signed, &self.headers, is_json, announced);
         if !self.is_signed {
             headers.remove(header::AUTHORIZATION);
         }

@@ -5,12 +5,23 @@ use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{DecodeError, Error, Result};
+#[cfg(feature = "aws-lc-rs")]
+use crate::catalogue::tree;
+use crate::error::{DecodeError, Error, Result, SignedMessage};
+#[cfg(feature = "aws-lc-rs")]
+use crate::protocol::v3::path_of;
+use crate::rsa::PrivateKey;
+#[cfg(feature = "aws-lc-rs")]
+use crate::sensitive::{self, By};
 
 /// A success: 2xx, with its signature checked or from an endpoint known to sign nothing.
 pub struct Response {
     pub(crate) answer: http::Response<Bytes>,
     pub(crate) verified: bool,
+    /// What it answers, which tells the fields that the catalogue calls sensitive.
+    pub(crate) request: SignedMessage,
+    /// The merchant's, for these fields.
+    pub(crate) key: Option<PrivateKey>,
 }
 
 impl Response {
@@ -67,6 +78,50 @@ impl Response {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(self.answer.body())
             .map_err(|error| Error::Decode(Box::new(DecodeError::json(&error))))
+    }
+
+    /// The body as JSON in which the texts that these JSON pointers name, `*` for each element of a
+    /// list, are decrypted with the merchant's private key.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] for a pointer that matches nothing, and for a text that is no ciphertext or
+    /// was not made for this key; it names the pointer and shows no value.
+    #[cfg(feature = "aws-lc-rs")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
+    pub fn decrypt<P: AsRef<str>>(&self, pointers: impl IntoIterator<Item = P>) -> Result<Value> {
+        let pointers: Vec<P> = pointers.into_iter().collect();
+        self.opened(&pointers, By::Caller)
+    }
+
+    /// The body as JSON in which what the catalogue calls sensitive is decrypted; what is absent or
+    /// null stays so.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] as [`decrypt`](Self::decrypt), and for an endpoint of whose answer the
+    /// catalogue knows no sensitive field.
+    #[cfg(feature = "aws-lc-rs")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
+    pub fn decrypt_known(&self) -> Result<Value> {
+        let path = path_of(&self.request.target).trim_start_matches('/');
+        let endpoint = tree::walk(path).endpoint(self.request.method.as_str());
+        let pointers = endpoint.map(|endpoint| endpoint.sensitive_response().collect::<Vec<_>>());
+        match pointers.unwrap_or_default().as_slice() {
+            [] => Err(Error::ciphertext(
+                "decrypt_known",
+                "the catalogue knows no sensitive field of this answer; wanted: \
+                 .decrypt([\"/pointer/to/field\"])",
+            )),
+            pointers => self.opened(pointers, By::Catalogue),
+        }
+    }
+
+    #[cfg(feature = "aws-lc-rs")]
+    fn opened(&self, pointers: &[impl AsRef<str>], by: By) -> Result<Value> {
+        let mut data = self.data()?;
+        if let Some(key) = &self.key {
+            sensitive::decrypt(&mut data, pointers, by, key)?;
+        }
+        Ok(data)
     }
 
     /// Whether a signature was checked; `false` only for endpoints that sign nothing.

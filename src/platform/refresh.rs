@@ -17,6 +17,7 @@ use crate::client::Core;
 use crate::error::{Check, Endpoint, Error, Result};
 use crate::formatter;
 use crate::protocol::v3::{Exchange, Sent, plain};
+use crate::query::Query;
 use crate::request::{Destination, Draft, Pending};
 use crate::transport::{Call, Driver, Failure, block_on, drive, spawn};
 
@@ -289,6 +290,7 @@ fn begin(core: &Arc<Core>, place: &Place) -> Result<(Call, Sent)> {
         authority: place.authority.clone(),
         prefix: "/".to_owned(),
         target: place.target.clone(),
+        query: Query::default(),
     };
     let draft = Draft::get(core, place.endpoint(), destination);
     let (call, exchange) = draft.sign()?.split();

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::catalogue::tree;
-use crate::client::{Apiv3, Core};
+use crate::client::Core;
 use crate::crypto::sha1_hex;
 use crate::error::{
     ApiError, Check, Endpoint, Error, RedirectError, Result, SignatureState, SignedMessage,
@@ -26,7 +26,7 @@ use crate::response::Response;
 use crate::rsa::PublicKey;
 
 const NONCE: &str = "Wechatpay-Nonce";
-const SERIAL: &str = "Wechatpay-Serial";
+pub(crate) const SERIAL: &str = "Wechatpay-Serial";
 const SIGNATURE: &str = "Wechatpay-Signature";
 const SIGNATURE_TYPE: &str = "Wechatpay-Signature-Type";
 const TIMESTAMP: &str = "Wechatpay-Timestamp";
@@ -100,7 +100,6 @@ fn lines(parts: &[&[u8]]) -> Vec<u8> {
 /// is the serial of the platform key that the gateway is told of.
 pub(crate) fn headers(
     core: &Core,
-    apiv3: &Apiv3,
     signed: &SignedMessage,
     own: &HeaderMap,
     is_json: bool,
@@ -121,6 +120,9 @@ pub(crate) fn headers(
             }
         }
     }
+    let Some(apiv3) = &core.v3 else {
+        return headers;
+    };
     let signature = apiv3.key.sign(signed.bytes());
     let authorization = formatter::authorization(
         &core.mchid,
@@ -173,44 +175,38 @@ impl Exchange {
     fn accept_at(self, answer: http::Response<Bytes>, now: u64) -> Result<Response> {
         let status = answer.status();
         let answer = plain(answer);
-        let Sent {
-            endpoint,
-            host,
-            signed,
-            is_exempt,
-            ..
-        } = &self.sent;
         if status.is_redirection() {
             return Err(Error::Redirect(Box::new(RedirectError {
-                endpoint: endpoint.clone(),
+                endpoint: self.sent.endpoint,
                 answer,
-                signed: Some(signed.clone()),
+                signed: Some(self.sent.signed),
             })));
         }
         if !status.is_success() {
             return Err(self.refusal(answer, now));
         }
         let carries_signature = answer.headers().contains_key(SIGNATURE);
-        if *is_exempt && !carries_signature {
-            return Ok(Response {
+        let checked = if self.sent.is_exempt && !carries_signature {
+            Ok(false)
+        } else {
+            self.verify(&answer, now).map(|()| true)
+        };
+        match checked {
+            Ok(verified) => Ok(Response {
                 answer,
-                verified: false,
-            });
-        }
-        match self.verify(&answer, now) {
-            Ok(()) => Ok(Response {
-                answer,
-                verified: true,
+                verified,
+                request: self.sent.signed,
+                key: self.core.v3.as_ref().map(|apiv3| apiv3.key.clone()),
             }),
             Err(check) => Err(Error::Verify(Box::new(VerifyError {
                 subject: Subject::Answer {
-                    endpoint: endpoint.clone(),
-                    host: host.clone(),
+                    endpoint: self.sent.endpoint,
+                    host: self.sent.host,
                 },
                 check,
                 note: None,
                 answer,
-                signed: Some(signed.clone()),
+                signed: Some(self.sent.signed),
             }))),
         }
     }

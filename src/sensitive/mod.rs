@@ -14,7 +14,7 @@ use crate::query::Query;
 mod cipher;
 
 #[cfg(feature = "aws-lc-rs")]
-pub(crate) use cipher::{By, check, decrypt, encrypt, encrypt_query, encrypt_text, scheme};
+pub(crate) use cipher::{By, check, decrypt, encrypt, encrypt_query, scheme};
 
 /// How long base64 is of a block of 2048, 3072 and 4096 bits.
 const CIPHERTEXT_LENGTHS: [usize; 3] = [344, 512, 684];
