@@ -280,6 +280,11 @@ impl Authenticator {
         })
     }
 
+    /// Encrypts a field for the merchant.
+    pub(crate) fn encrypt(&self, text: &str) -> Option<String> {
+        self.key.encrypt(text)
+    }
+
     /// Checks a request against the clock `now`, in the order in which WeChat Pay does.
     pub(crate) fn check(&self, request: &Received, now: i64) -> Result<(), Refusal> {
         if blank(request.header(USER_AGENT.as_str())) || blank(request.header(ACCEPT.as_str())) {

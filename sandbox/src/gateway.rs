@@ -23,7 +23,7 @@ pub(crate) const KEPT: usize = 65_536;
 
 pub(crate) struct Gateway {
     pub(crate) platform: Platform,
-    authenticator: Authenticator,
+    pub(crate) authenticator: Authenticator,
     business: Business,
     pub(crate) canned: Canned,
     received: Mutex<VecDeque<Received>>,

@@ -3,8 +3,11 @@
 use serde_json::Value;
 
 /// An object of these names and JSON texts.
-pub(crate) fn object<const N: usize>(fields: [(&str, String); N]) -> String {
-    let fields = fields.map(|(name, value)| format!("{}:{value}", text(name)));
+pub(crate) fn object<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let fields = fields.into_iter();
+    let fields: Vec<String> = fields
+        .map(|(name, value)| format!("{}:{value}", text(name)))
+        .collect();
     format!("{{{}}}", fields.join(","))
 }
 

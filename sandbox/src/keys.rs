@@ -8,7 +8,10 @@ use std::io;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::rsa::{
+    KeyPair as RsaKeyPair, OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
+    Pkcs1PrivateDecryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
+};
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -48,11 +51,9 @@ pub(crate) const SECRET: &str = "WechatpaySandboxPublicSecretV201";
 
 const _: () = assert!(APIV3_KEY.len() == 32 && SECRET.len() == 32);
 
-/// The APIv3 key as the key of a cipher.
-pub(crate) const APIV3_KEY_BYTES: &[u8; 32] = b"WechatpaySandboxPublicApiv3Key01";
-
 /// One of the gateway's private keys.
 pub(crate) struct PlatformKey {
+    der: PrivatePkcs8KeyDer<'static>,
     pair: RsaKeyPair,
     random: SystemRandom,
 }
@@ -67,6 +68,7 @@ impl PlatformKey {
             io::Error::other(format!("a key of the sandbox is damaged: {error}"))
         })?;
         Ok(Self {
+            der,
             pair,
             random: SystemRandom::new(),
         })
@@ -86,10 +88,39 @@ impl PlatformKey {
             Err(_) => String::new(),
         }
     }
+
+    /// Opens a field in Base64; `None` when it was not encrypted for this key, or not so.
+    pub(crate) fn decrypt(&self, padding: Padding, ciphertext: &str) -> Option<String> {
+        let ciphertext = BASE64.decode(ciphertext).ok()?;
+        let key = PrivateDecryptingKey::from_pkcs8(self.der.secret_pkcs8_der()).ok()?;
+        let mut plaintext = vec![0; key.key_size_bytes()];
+        let plaintext = match padding {
+            Padding::Oaep => OaepPrivateDecryptingKey::new(key).ok()?.decrypt(
+                &OAEP_SHA1_MGF1SHA1,
+                &ciphertext,
+                &mut plaintext,
+                None,
+            ),
+            Padding::Pkcs1 => Pkcs1PrivateDecryptingKey::new(key)
+                .ok()?
+                .decrypt(&ciphertext, &mut plaintext),
+        };
+        String::from_utf8(plaintext.ok()?.to_vec()).ok()
+    }
+}
+
+/// How a field is padded before RSA encrypts it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Padding {
+    /// OAEP with SHA-1, which nearly all fields have.
+    Oaep,
+    /// PKCS#1 v1.5, which a few have.
+    Pkcs1,
 }
 
 /// The merchant's public key, which checks every request.
 pub(crate) struct MerchantKey {
+    der: SubjectPublicKeyInfoDer<'static>,
     key: UnparsedPublicKey<Vec<u8>>,
 }
 
@@ -100,6 +131,7 @@ impl MerchantKey {
         )?;
         Ok(Self {
             key: UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.to_vec()),
+            der,
         })
     }
 
@@ -110,13 +142,25 @@ impl MerchantKey {
             Err(_) => false,
         }
     }
+
+    /// Encrypts a field with OAEP and SHA-1, as Base64; `None` for a text of more than 214 bytes,
+    /// which the key has no room for.
+    pub(crate) fn encrypt(&self, text: &str) -> Option<String> {
+        let key = PublicEncryptingKey::from_der(&self.der).ok()?;
+        let key = OaepPublicEncryptingKey::new(key).ok()?;
+        let mut ciphertext = vec![0; key.ciphertext_size()];
+        let ciphertext = key
+            .encrypt(&OAEP_SHA1_MGF1SHA1, text.as_bytes(), &mut ciphertext, None)
+            .ok()?;
+        Some(BASE64.encode(ciphertext))
+    }
 }
 
 /// Encrypts with AES-256-GCM, as Base64 with the tag at the end.
 ///
-/// It can't fail with a nonce of 12 bytes; if it did, the ciphertext would be empty, which every
-/// client refuses.
-pub(crate) fn seal(key: &[u8; 32], nonce: &str, associated_data: &str, text: &[u8]) -> String {
+/// It can't fail with a key of 32 bytes and a nonce of 12; when it does, the ciphertext is empty,
+/// which every client refuses.
+pub(crate) fn seal(key: &[u8], nonce: &str, associated_data: &str, text: &[u8]) -> String {
     let mut sealed = text.to_vec();
     let done = UnboundKey::new(&AES_256_GCM, key).and_then(|key| {
         LessSafeKey::new(key).seal_in_place_append_tag(

@@ -91,6 +91,31 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # Notifications
+//!
+//! [`notification`](Sandbox::notification) makes what WeChat Pay POSTs to a merchant,
+//! [`notification_builder`](Sandbox::notification_builder) what it should not, and
+//! [`deliver`](Sandbox::deliver) brings either to a server on loopback:
+//!
+//! ```
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! use serde_json::json;
+//! use std::time::{Duration, SystemTime};
+//!
+//! let paid = json!({ "out_trade_no": "1217752501201407033233368018" });
+//! let genuine = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &paid);
+//! assert_eq!(genuine.headers().len(), 7);
+//! let late = sandbox
+//!     .notification_builder("TRANSACTION.SUCCESS", "transaction", &paid)
+//!     .at(SystemTime::now() - Duration::from_secs(600))
+//!     .build();
+//! # let _ = late;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`decrypt`](Sandbox::decrypt) opens a sensitive field of a request, and
+//! [`encrypt_for_merchant`](Sandbox::encrypt_for_merchant) makes one for an answer.
+//!
 //! # What it checks
 //!
 //! In this order: that there is a `User-Agent` and an `Accept` (400 `INVALID_REQUEST`); the form of
@@ -113,10 +138,12 @@ pub mod authenticate;
 mod canned;
 mod clock;
 mod coupons;
+mod deliver;
 mod gateway;
 mod json;
 mod keys;
 mod misbehaviour;
+mod notification;
 mod platform;
 mod received;
 mod route;
@@ -137,9 +164,11 @@ use wechatpay_chain::{Client, ClientBuilder};
 
 use crate::accept::Server;
 use crate::gateway::Gateway;
+use crate::keys::Padding;
 
 pub use crate::canned::CannedAnswer;
 pub use crate::misbehaviour::Misbehaviour;
+pub use crate::notification::{Notification, NotificationBuilder};
 pub use crate::platform::PlatformCertificate;
 pub use crate::received::Received;
 
@@ -412,6 +441,121 @@ impl Sandbox {
         self.gateway.platform.set_public_key_only(only);
     }
 
+    /// A notification as WeChat Pay POSTs it to the merchant, signed by the key that signs now and
+    /// encrypted with the APIv3 key.
+    ///
+    /// `event_type` is such as `TRANSACTION.SUCCESS`; `resource_type`, which becomes
+    /// `original_type` and `associated_data`, such as `transaction`; `resource` is what gets
+    /// encrypted.
+    #[must_use]
+    pub fn notification(
+        &self,
+        event_type: impl AsRef<str>,
+        resource_type: impl AsRef<str>,
+        resource: &Value,
+    ) -> Notification {
+        self.notification_builder(event_type, resource_type, resource)
+            .build()
+    }
+
+    /// A notification that is to differ from a genuine one: signed by another key or at another
+    /// time, a probe, encrypted otherwise, or no notification at all.
+    pub fn notification_builder(
+        &self,
+        event_type: impl AsRef<str>,
+        resource_type: impl AsRef<str>,
+        resource: &Value,
+    ) -> NotificationBuilder {
+        NotificationBuilder::new(
+            Arc::clone(&self.gateway),
+            event_type.as_ref(),
+            resource_type.as_ref(),
+            resource,
+        )
+    }
+
+    /// POSTs a notification to the merchant's server, and returns the status and the body of its
+    /// answer. It needs no runtime: any executor may await this.
+    ///
+    /// The server must be on loopback, and spoken to over plain http.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for any other URL, and then nothing is sent;
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the answer takes more than 5 s, which is what
+    /// WeChat Pay grants; whatever else the network says.
+    pub async fn deliver(
+        &self,
+        url: impl Into<String>,
+        notification: &Notification,
+    ) -> io::Result<(u16, Vec<u8>)> {
+        let (done, answer) = oneshot::channel();
+        self.send(url.into(), notification, move |result| {
+            // Nobody waits any more: then nobody wants to know.
+            let _ = done.send(result);
+        });
+        answer.await.unwrap_or_else(|_| Err(undelivered()))
+    }
+
+    /// POSTs a notification as [`deliver`](Self::deliver) does, without `async`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn deliver_blocking(
+        &self,
+        url: impl Into<String>,
+        notification: &Notification,
+    ) -> io::Result<(u16, Vec<u8>)> {
+        let (done, answer) = mpsc::channel();
+        self.send(url.into(), notification, move |result| {
+            let _ = done.send(result);
+        });
+        answer.recv().unwrap_or_else(|_| Err(undelivered()))
+    }
+
+    /// Delivers on the gateway's own threads.
+    fn send(
+        &self,
+        url: String,
+        notification: &Notification,
+        done: impl FnOnce(io::Result<(u16, Vec<u8>)>) + Send + 'static,
+    ) {
+        if let Some(runtime) = &self.runtime {
+            let notification = notification.clone();
+            runtime.spawn(async move { done(deliver::deliver(url, notification).await) });
+        }
+    }
+
+    /// What a client encrypted for the platform key of this serial: opens a field that was
+    /// encrypted with RSA-OAEP and SHA-1, in Base64. `None` when the sandbox has no such key, or
+    /// when the field was not encrypted for it, not so, or is not UTF-8.
+    ///
+    /// Withdrawn certificates still open what was encrypted for them.
+    #[must_use]
+    pub fn decrypt(&self, serial: impl AsRef<str>, ciphertext: impl AsRef<str>) -> Option<String> {
+        let signer = self.gateway.platform.known(serial.as_ref())?;
+        signer.key.decrypt(Padding::Oaep, ciphertext.as_ref())
+    }
+
+    /// What a client encrypted with RSA and PKCS#1 v1.5: otherwise as [`decrypt`](Self::decrypt).
+    #[must_use]
+    pub fn decrypt_pkcs1(
+        &self,
+        serial: impl AsRef<str>,
+        ciphertext: impl AsRef<str>,
+    ) -> Option<String> {
+        let signer = self.gateway.platform.known(serial.as_ref())?;
+        signer.key.decrypt(Padding::Pkcs1, ciphertext.as_ref())
+    }
+
+    /// A field as WeChat Pay encrypts it for the merchant: with RSA-OAEP and SHA-1, in Base64.
+    /// `None` for a text of more than 214 bytes, for which there is no room.
+    #[must_use]
+    pub fn encrypt_for_merchant(&self, text: impl AsRef<str>) -> Option<String> {
+        self.gateway.authenticator.encrypt(text.as_ref())
+    }
+
     /// Closes the port, so that from the return of this call on connections to it are refused, and
     /// ends the connections that are open as soon as they have no request in flight. For good:
     /// there is no way back.
@@ -531,6 +675,11 @@ impl Builder {
             runtime: Some(runtime),
         })
     }
+}
+
+/// Only a sandbox that is being dropped says so.
+fn undelivered() -> io::Error {
+    io::Error::other("the sandbox is gone")
 }
 
 fn base_uri(tls: bool, address: SocketAddr) -> String {

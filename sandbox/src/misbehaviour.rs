@@ -13,6 +13,7 @@ use crate::answer::{
     Answer, JSON, NONCE, SERIAL, SIGNATURE, SIGNATURE_TYPE, Signed, TIMESTAMP, add, number, put,
     valid,
 };
+use crate::notification::PROBE;
 use crate::route;
 
 /// One way in which the gateway, or the network before it, misbehaves: see
@@ -249,7 +250,7 @@ impl Misbehaviour {
                 );
             }
             Self::ProbeSignature => {
-                let probe = format!("WECHATPAY/SIGNTEST/{}", signature(answer));
+                let probe = format!("{PROBE}{}", signature(answer));
                 put(answer.headers_mut(), SIGNATURE, &probe);
             }
             Self::BodyAltered => {

@@ -17,7 +17,7 @@ use crate::misbehaviour::Misbehaviour;
 const DAY: i64 = 24 * 60 * 60;
 
 /// An APIv3 key that is not the merchant's.
-const ANOTHER_APIV3_KEY: &[u8; 32] = b"WechatpaySandboxAnotherApiv3Key1";
+const ANOTHER_APIV3_KEY: &str = "WechatpaySandboxAnotherApiv3Key1";
 
 /// A platform certificate: see [`Sandbox::certificates`](crate::Sandbox::certificates).
 #[derive(Clone, PartialEq, Eq)]
@@ -268,7 +268,7 @@ impl Platform {
         }
         let key = match misbehaviour {
             Some(Misbehaviour::CertificatesUnderAnotherKey) => ANOTHER_APIV3_KEY,
-            _ => keys::APIV3_KEY_BYTES,
+            _ => keys::APIV3_KEY,
         };
         let mut listed_as = match misbehaviour {
             Some(Misbehaviour::CertificateListedAs(serial)) => Some(serial.clone()),
@@ -298,10 +298,15 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// One certificate in the answer.
-fn entry(serial: &str, certificate: &PlatformCertificate, key: &[u8; 32]) -> String {
+fn entry(serial: &str, certificate: &PlatformCertificate, key: &str) -> String {
     let nonce = random_text(b"0123456789abcdef", 12);
     let associated_data = "certificate";
-    let ciphertext = keys::seal(key, &nonce, associated_data, certificate.pem.as_bytes());
+    let ciphertext = keys::seal(
+        key.as_bytes(),
+        &nonce,
+        associated_data,
+        certificate.pem.as_bytes(),
+    );
     let encrypted = object([
         ("algorithm", text("AEAD_AES_256_GCM")),
         ("nonce", text(&nonce)),

@@ -10,6 +10,8 @@
 mod canned;
 mod certificates;
 mod client;
+mod fields;
 mod honest;
 mod life;
 mod misbehaviour;
+mod notification;
