@@ -7,9 +7,12 @@ use serde_json::Value;
 
 #[cfg(feature = "aws-lc-rs")]
 use crate::catalogue::tree;
-use crate::error::{DecodeError, Error, Result, SignedMessage};
+#[cfg(feature = "aws-lc-rs")]
+use crate::error::SignedMessage;
+use crate::error::{DecodeError, Error, Result};
 #[cfg(feature = "aws-lc-rs")]
 use crate::protocol::v3::path_of;
+#[cfg(feature = "aws-lc-rs")]
 use crate::rsa::PrivateKey;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::{self, By};
@@ -19,8 +22,10 @@ pub struct Response {
     pub(crate) answer: http::Response<Bytes>,
     pub(crate) verified: bool,
     /// What it answers, which tells the fields that the catalogue calls sensitive.
+    #[cfg(feature = "aws-lc-rs")]
     pub(crate) request: SignedMessage,
     /// The merchant's, for these fields.
+    #[cfg(feature = "aws-lc-rs")]
     pub(crate) key: Option<PrivateKey>,
 }
 

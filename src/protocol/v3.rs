@@ -195,7 +195,9 @@ impl Exchange {
             Ok(verified) => Ok(Response {
                 answer,
                 verified,
+                #[cfg(feature = "aws-lc-rs")]
                 request: self.sent.signed,
+                #[cfg(feature = "aws-lc-rs")]
                 key: self.core.v3.as_ref().map(|apiv3| apiv3.key.clone()),
             }),
             Err(check) => Err(Error::Verify(Box::new(VerifyError {
