@@ -130,12 +130,13 @@
 //! | `AesGcm`, `AesEcb` | [`aes_gcm`], [`aes_ecb`] |
 //! | `Hash::md5`, `hmac`, `sign`, `equals` | [`hash`] |
 //! | `Formatter` | [`formatter`], in snake_case |
+//! | `MediaUtil` | [`Media`], given to `.post(…)` |
 //! | `PemUtil::parseCertificateSerialNo` | [`pem::serial_number`] |
 //!
 //! # Not in this version
 //!
-//! APIv2, platform certificates that refresh, notifications, sensitive fields, uploads and
-//! downloads, proxies and retries. What asks for one of them is an error that says so.
+//! APIv2, platform certificates that refresh, notifications, sensitive fields, downloads, proxies
+//! and retries. What asks for one of them is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]
@@ -145,6 +146,7 @@ mod chain;
 mod client;
 mod crypto;
 mod error;
+mod media;
 mod options;
 mod payload;
 mod platform;
@@ -172,6 +174,7 @@ pub use error::{
     ApiError, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase, RedirectError,
     RequestError, Result, SignatureState, TemplateError, VerifyError,
 };
+pub use media::Media;
 pub use payload::Payload;
 pub use request::{Answer, Request, ResponseFuture};
 pub use response::Response;

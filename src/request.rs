@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Uri};
 use serde::Serialize;
@@ -24,6 +25,7 @@ use crate::protocol::v3::{self, Exchange, Stamp};
 use crate::query::Query;
 use crate::response::Response;
 use crate::template;
+use crate::transport::body::Body;
 use crate::transport::{Call, Limits};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
@@ -84,8 +86,8 @@ impl Request {
         request
     }
 
-    /// The body: a `Value`, `()` for none, or JSON that is text or bytes already, which is signed
-    /// and sent byte for byte.
+    /// The body: a `Value`, `()` for none, a [`Media`](crate::Media), or JSON that is text or bytes
+    /// already, which is signed and sent byte for byte.
     ///
     /// In a `Value` a float that is whole goes out as an integer, as APIv3 wants money; no other
     /// float is rounded.
@@ -186,7 +188,7 @@ impl Request {
     /// # Errors
     /// What [`wait`](Self::wait) would refuse before sending.
     pub fn into_http(self) -> Result<http::Request<Bytes>> {
-        Ok(self.assemble()?.request)
+        buffered(self.assemble()?.request)
     }
 
     /// The signed request, and what verifies the answer that another HTTP client brought back.
@@ -198,7 +200,7 @@ impl Request {
         let answer = Answer {
             exchange: outgoing.exchange,
         };
-        Ok((outgoing.request, answer))
+        Ok((buffered(outgoing.request)?, answer))
     }
 
     pub(crate) fn with_options(mut self, method: &str, options: Value) -> Self {
@@ -356,6 +358,16 @@ impl Request {
         }
     }
 
+    /// Reads what the body has to be read for, where the thread must not be blocked.
+    async fn read(mut self) -> Result<Self> {
+        if self.mistake.is_none() {
+            let payload = std::mem::replace(&mut self.payload, Payload::none());
+            let prepared = payload.prepare().await;
+            self.payload = prepared.map_err(|error| error.at(&self.endpoint()))?;
+        }
+        Ok(self)
+    }
+
     /// Everything that is done before a byte leaves, where the answer will be verified.
     fn prepare(self) -> Result<Outgoing> {
         let outgoing = self.assemble()?;
@@ -388,16 +400,24 @@ impl Request {
             ));
         };
         let is_json = self.payload.is_json();
-        let body = self
+        let content = self
             .payload
-            .into_bytes()
+            .into_content()
             .map_err(|error| error.at(&endpoint))?;
         let stamp = Stamp {
             timestamp: formatter::now(),
             nonce: formatter::nonce(),
         };
-        let signed = v3::message(self.method.clone(), target.as_str().to_owned(), stamp, body);
-        let headers = v3::headers(&core, apiv3, &signed, &self.headers, is_json);
+        let signed = v3::message(
+            self.method.clone(),
+            target.as_str().to_owned(),
+            stamp,
+            content.signed,
+        );
+        let mut headers = v3::headers(&core, apiv3, &signed, &self.headers, is_json);
+        if let Some(content_type) = content.content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
         let host = authority.as_str().to_owned();
         let uri = Uri::builder()
             .scheme(scheme)
@@ -405,7 +425,7 @@ impl Request {
             .path_and_query(target)
             .build()
             .map_err(|_| Error::request("the address can't be put together", "another path"))?;
-        let mut request = http::Request::new(signed.body.clone());
+        let mut request = http::Request::new(content.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -414,7 +434,7 @@ impl Request {
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
         };
         if self.debug || core.debug {
-            tracing::info!(%endpoint, %host, body_bytes = signed.body.len(), "request");
+            tracing::info!(%endpoint, %host, body_bytes = request.body().length(), "request");
         }
         Ok(Outgoing {
             request,
@@ -496,6 +516,17 @@ impl Request {
     }
 }
 
+fn buffered(request: http::Request<Body>) -> Result<http::Request<Bytes>> {
+    let (parts, body) = request.into_parts();
+    match body.into_bytes() {
+        Some(body) => Ok(http::Request::from_parts(parts, body)),
+        None => Err(Error::request(
+            "the body is read from a file while it is sent",
+            "Media::new(filename, bytes) where another HTTP client sends it; or `.await`",
+        )),
+    }
+}
+
 fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
     let limit = Limit::from_seconds(value);
     limit.map_err(|(given, wanted)| (format!("the option {name}: {given}"), wanted))
@@ -521,7 +552,7 @@ impl IntoFuture for Request {
 
     fn into_future(self) -> ResponseFuture {
         ResponseFuture(Box::pin(async move {
-            let outgoing = self.prepare()?;
+            let outgoing = self.read().await?.prepare()?;
             let (call, exchange) = outgoing.split();
             let answer = call.run().await;
             exchange.finish(answer)
@@ -567,7 +598,7 @@ impl fmt::Debug for Request {
 
 /// A signed request, and what its answer is judged by.
 struct Outgoing {
-    request: http::Request<Bytes>,
+    request: http::Request<Body>,
     limits: Limits,
     exchange: Exchange,
 }

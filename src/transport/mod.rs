@@ -4,6 +4,7 @@
 //! one pool a runtime, over one shared connector. A guard task on that runtime removes the pool
 //! when the runtime goes.
 
+pub(crate) mod body;
 mod connect;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -29,6 +30,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::error::{Endpoint, Error, NetworkError, Phase, Result, SignedMessage};
 use crate::options::Limit;
 
+use self::body::{Body, Trouble};
 use self::connect::{Attempt, ConnectFailure, Connector};
 
 /// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
@@ -37,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(7);
 /// A request that was dropped sooner says nothing about its connection.
 const DOUBT: Duration = Duration::from_secs(1);
 
-type Pool = Client<Connector, Full<Bytes>>;
+type Pool = Client<Connector, Body>;
 type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
 
 /// The connections of a client, on whichever runtimes it is used.
@@ -123,14 +125,14 @@ pub(crate) struct Limits {
 /// One request, ready to be sent.
 pub(crate) struct Call {
     transport: Arc<Transport>,
-    request: http::Request<Bytes>,
+    request: http::Request<Body>,
     limits: Limits,
 }
 
 impl Call {
     pub(crate) fn new(
         transport: Arc<Transport>,
-        request: http::Request<Bytes>,
+        request: http::Request<Body>,
         limits: Limits,
     ) -> Self {
         Self {
@@ -166,8 +168,8 @@ impl Call {
     async fn send(self, started: Instant) -> Outcome {
         let attempt = Arc::new(Attempt::new(self.limits.connect));
         let pool = self.transport.pool();
-        let (parts, body) = self.request.into_parts();
-        let mut request = http::Request::from_parts(parts, Full::new(body));
+        let mut request = self.request;
+        let watch = request.body().watch();
         // It is filled in the moment in which a connection was found for the request.
         let connection = capture_connection(&mut request);
         let mut exchanging = Exchanging {
@@ -176,7 +178,10 @@ impl Call {
             is_over: false,
         };
         let exchange = Attempt::scope(&attempt, async {
-            let answer = pool.request(request).await.map_err(Failure::of_client)?;
+            let answer = pool.request(request).await.map_err(|error| {
+                let trouble = watch.as_ref().and_then(|watch| watch.trouble());
+                trouble.map_or_else(|| Failure::of_client(error), Failure::of_upload)
+            })?;
             attempt.enter(Phase::Read);
             let (parts, body) = answer.into_parts();
             let body = body.collect().await.map_err(Failure::of_body)?;
@@ -333,6 +338,17 @@ impl Failure {
             limit: None,
             may_have_been_sent: !is_unsent,
             cause: Some(Arc::new(Bare(error))),
+        }
+    }
+
+    /// The request's own body was given up; some of it was sent.
+    fn of_upload(trouble: Arc<Trouble>) -> Self {
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Exchange,
+            limit: None,
+            may_have_been_sent: true,
+            cause: Some(trouble),
         }
     }
 
