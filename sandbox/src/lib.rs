@@ -67,6 +67,7 @@ pub mod authenticate;
 mod coupons;
 mod gateway;
 mod keys;
+mod media;
 mod misbehaviour;
 mod received;
 mod route;
