@@ -155,6 +155,9 @@ impl Request {
 
     /// The limit of the whole request: queueing, lookup, connecting, sending, and reading the
     /// answer. Zero for none; by default the client's, 30 s.
+    ///
+    /// Of an upload it is counted from the last byte that was sent, so that a large file may take
+    /// its time, but may not stand still.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit.into());
         self

@@ -331,6 +331,11 @@ impl Watch {
         self.trouble.get().cloned()
     }
 
+    /// When the connection last took something of the stream; `None` before it began.
+    pub(crate) fn touched(&self) -> Option<Instant> {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn touch(&self) {
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         *touched = Some(Instant::now());

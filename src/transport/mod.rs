@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -196,11 +196,28 @@ impl Call {
             exchanging.is_over = true;
             return outcome;
         };
-        let outcome = timeout_at(deadline, exchange).await;
+        let mut exchange = pin!(exchange);
+        let mut until = deadline;
+        let outcome = loop {
+            if let Ok(outcome) = timeout_at(until, exchange.as_mut()).await {
+                break Some(outcome);
+            }
+            // A large file may take longer than the limit, as long as it is on its way.
+            let touched = watch.as_ref().and_then(|watch| watch.touched());
+            match touched.and_then(|touched| touched.checked_add(limit)) {
+                Some(later) if later > until => until = later,
+                _ => break None,
+            }
+        };
         exchanging.is_over = true;
         match outcome {
-            Ok(outcome) => outcome,
-            Err(_) => {
+            Some(outcome) => outcome,
+            None => {
+                let name = if watch.is_some() {
+                    "the limit since the last byte sent"
+                } else {
+                    "the limit of the whole request"
+                };
                 exchanging.avoid_connection();
                 let has_connection = exchanging.connection.connection_metadata().is_some();
                 let phase = match attempt.phase() {
@@ -211,7 +228,7 @@ impl Call {
                 Err(Failure {
                     kind: Kind::Timeout,
                     phase,
-                    limit: Some(("the limit of the whole request", limit)),
+                    limit: Some((name, limit)),
                     may_have_been_sent: has_connection,
                     cause: None,
                 })

@@ -1,17 +1,18 @@
 //! Uploads: what goes over the wire, from memory and from a file, and a file that changes.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use wechatpay_chain::{Error, Media, Request, Response, Result};
-use wechatpay_sandbox::{Received, Sandbox};
+use wechatpay_sandbox::{Misbehaviour, Received, Sandbox};
 
 use crate::support::{assert_says, offline};
 use crate::way::{Way, settings};
@@ -510,4 +511,70 @@ fn neither_a_media_nor_its_request_shows_what_it_holds() {
     let request = offline().chain(UPLOAD).post(media);
     let text = format!("{request:?}");
     assert!(!text.contains("MARK"), "{text}");
+}
+
+/// A relay that stands still for a while after each of the first few pieces.
+fn slow_relay(sandbox: &Sandbox, piece: u64, pieces: usize, pause: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let target = sandbox.address();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut server = TcpStream::connect(target).unwrap();
+        let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        thread::spawn(move || {
+            let (mut server, mut client) = back;
+            let _ = io::copy(&mut server, &mut client);
+        });
+        for _ in 0..pieces {
+            let _ = io::copy(&mut (&mut client).take(piece), &mut server);
+            thread::sleep(pause);
+        }
+        let _ = io::copy(&mut client, &mut server);
+    });
+    address
+}
+
+#[test]
+fn an_upload_may_take_longer_than_the_limit_as_long_as_it_does_not_stand_still() {
+    let media = Media::new("a.mp4", vec![0; 24 * 1024 * 1024]);
+    let limit = Duration::from_secs(5);
+    let uploads = [Way::Http2, Way::Http1].map(|way| {
+        let media = media.clone();
+        thread::spawn(move || {
+            let sandbox = way.sandbox();
+            let relay = slow_relay(&sandbox, 4 * 1024 * 1024, 3, Duration::from_secs(2));
+            let client = settings(&sandbox).base_uri(format!("https://{relay}/"));
+            let client = client.timeout(limit).build().unwrap();
+            let started = Instant::now();
+            assert_media_id(client.chain(VIDEO).post(media).wait());
+            assert!(started.elapsed() > limit);
+        })
+    });
+    for upload in uploads {
+        upload.join().unwrap();
+    }
+}
+
+#[test]
+fn an_upload_that_is_not_answered_or_not_taken_ends_at_the_limit() {
+    let large = Media::new("a.mp4", vec![0; 24 * 1024 * 1024]);
+    for way in [Way::Http2, Way::Http1] {
+        let sandbox = way.sandbox();
+        sandbox.misbehave(Misbehaviour::Delay(Duration::from_secs(60)));
+        let stuck = slow_relay(&sandbox, 1024 * 1024, 1, Duration::from_secs(60));
+        for (base, media) in [
+            (sandbox.base_uri(), Media::new("a.png", "x")),
+            (format!("https://{stuck}/"), large.clone()),
+        ] {
+            let client = settings(&sandbox).base_uri(base).build().unwrap();
+            let upload = client.chain(VIDEO).post(media);
+            let error = upload.timeout(Duration::from_secs(1)).wait().unwrap_err();
+            assert!(error.is_timeout() && error.may_have_been_sent(), "{error}");
+            assert_says(
+                &error,
+                &["the limit since the last byte sent of 1 s ran out"],
+            );
+        }
+    }
 }
