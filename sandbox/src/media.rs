@@ -33,7 +33,7 @@ fn answer_field(path: &str) -> Option<&'static str> {
 
 /// What the merchant should have signed as the last line: of an upload, its `meta` as it came.
 pub(crate) fn signed(request: &Received) -> &[u8] {
-    meta(request).unwrap_or(request.body())
+    meta(request).unwrap_or_else(|| request.body())
 }
 
 fn meta(request: &Received) -> Option<&[u8]> {
