@@ -13,9 +13,9 @@ use crate::error::{DecodeError, Error, Result};
 #[cfg(feature = "aws-lc-rs")]
 use crate::protocol::v3::path_of;
 #[cfg(feature = "aws-lc-rs")]
-use crate::rsa::PrivateKey;
-#[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::{self, By};
+#[cfg(feature = "aws-lc-rs")]
+use crate::signer::MerchantKey;
 
 /// A success: 2xx, with its signature checked or from an endpoint known to sign nothing.
 pub struct Response {
@@ -26,7 +26,7 @@ pub struct Response {
     pub(crate) request: SignedMessage,
     /// The merchant's, for these fields.
     #[cfg(feature = "aws-lc-rs")]
-    pub(crate) key: Option<PrivateKey>,
+    pub(crate) key: Option<MerchantKey>,
 }
 
 impl Response {
@@ -124,7 +124,7 @@ impl Response {
     fn opened(&self, pointers: &[impl AsRef<str>], by: By) -> Result<Value> {
         let mut data = self.data()?;
         if let Some(key) = &self.key {
-            sensitive::decrypt(&mut data, pointers, by, key)?;
+            sensitive::decrypt(&mut data, pointers, by, key.here()?)?;
         }
         Ok(data)
     }

@@ -142,6 +142,7 @@ mod deliver;
 mod gateway;
 mod json;
 mod keys;
+mod media;
 mod misbehaviour;
 mod notification;
 mod platform;

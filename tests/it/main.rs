@@ -15,6 +15,7 @@ mod compile_errors;
 mod crypto;
 mod errors;
 mod leaks;
+mod media;
 mod misbehaviour;
 mod network;
 mod platform;
