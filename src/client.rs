@@ -19,6 +19,7 @@ use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::notification::{Incoming, NotificationHeaders};
 use crate::options::{self, Limit};
+use crate::pay_params::PayParams;
 use crate::platform::{Certificates, KeySet, Place, Platform, PlatformKeys, Store, same_serial};
 use crate::request::{Destination, Request};
 use crate::rsa::{PrivateKey, PublicKey};
@@ -252,6 +253,19 @@ impl Client {
         body: impl AsRef<[u8]>,
     ) -> Incoming {
         Incoming::new(Arc::clone(&self.inner.core), headers, body.as_ref())
+    }
+
+    /// What a front end needs to open the payment of an order, ready and signed: for JSAPI, mini
+    /// programs and apps.
+    ///
+    /// ```
+    /// # let client = wechatpay_sandbox::Sandbox::start_blocking()?.client();
+    /// let params = client.pay_params().jsapi("wx8888888888888888", "wx201410272009395522657")?;
+    /// assert_eq!(params["package"], "prepay_id=wx201410272009395522657");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pay_params(&self) -> PayParams {
+        PayParams::new(Arc::clone(&self.inner.core))
     }
 
     /// The platform certificates, fetched from the host of `base_uri` by `.await` or `.wait()`: with

@@ -149,6 +149,7 @@ mod error;
 mod media;
 mod notification;
 mod options;
+mod pay_params;
 mod payload;
 mod platform;
 mod protocol;
@@ -179,6 +180,7 @@ pub use error::{
 };
 pub use media::Media;
 pub use notification::{Incoming, Notification, NotificationHeaders};
+pub use pay_params::PayParams;
 pub use payload::Payload;
 pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys};
 pub use request::{Answer, Pending, Request, ResponseFuture, Signing};

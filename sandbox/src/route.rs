@@ -23,7 +23,9 @@ impl Business {
             "/v3/marketing/busifavor/product-coupons/send" => {
                 only(&Method::POST, request, || self.coupons.send(request))
             }
-            path if media::is_upload(path) => only(&Method::POST, request, media::upload),
+            path if media::is_upload(path) => {
+                only(&Method::POST, request, || media::upload(request))
+            }
             _ => Answer::error(
                 StatusCode::NOT_FOUND,
                 "RESOURCE_NOT_EXISTS",

@@ -13,11 +13,13 @@ mod chain;
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
 mod crypto;
+mod elsewhere;
 mod errors;
 mod leaks;
 mod media;
 mod misbehaviour;
 mod network;
+mod pay_params;
 mod platform;
 mod request;
 mod runtimes;
