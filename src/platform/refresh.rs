@@ -112,9 +112,8 @@ impl Store {
     }
 
     /// Whether certificates should be fetched again, well before they expire.
-    pub(crate) fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         let state = self.state();
-        let now = Instant::now();
         state.may_fetch(now) && state.due.is_some_and(|due| now >= due)
     }
 }
