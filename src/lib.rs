@@ -130,6 +130,7 @@
 //! | `AesGcm`, `AesEcb` | [`aes_gcm`], [`aes_ecb`] |
 //! | `Hash::md5`, `hmac`, `sign`, `equals` | [`hash`] |
 //! | `Formatter` | [`formatter`], in snake_case |
+//! | `Transformer::toArray`, `toXml` | [`transformer::to_value`], [`transformer::to_xml`] |
 //! | `PemUtil::parseCertificateSerialNo` | [`pem::serial_number`] |
 //!
 //! # Not in this version
@@ -158,6 +159,7 @@ mod transport;
 pub mod catalogue;
 pub mod formatter;
 pub mod pem;
+pub mod transformer;
 
 /// RSA keys: the merchant's private key signs and decrypts, WeChat Pay's public key verifies and
 /// encrypts.

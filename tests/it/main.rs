@@ -26,3 +26,4 @@ mod templates;
 mod unsent;
 mod vectors;
 mod way;
+mod xml;
