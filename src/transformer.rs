@@ -52,10 +52,6 @@ pub fn to_value(xml: &str) -> Result<Value> {
 }
 
 /// The same of bytes, which must be UTF-8.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "APIv2's answers will be read by it")
-)]
 pub(crate) fn from_bytes(xml: &[u8]) -> Result<Value> {
     match std::str::from_utf8(xml) {
         Ok(text) => to_value(text),
