@@ -382,7 +382,7 @@ mod tests {
         let mut count = 0;
         for case in recording["cases"].as_array().unwrap() {
             let options = &case["options"];
-            let fields = options.get("xml").or(options.get("query")).unwrap();
+            let fields = options.get("xml").unwrap_or_else(|| &options["query"]);
             let path = case["keys"][0].as_str().unwrap();
             let verb: Method = case["method"].as_str().unwrap().parse().unwrap();
             let mut call = call(&verb, path.strip_prefix("v2").unwrap());
