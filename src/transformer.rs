@@ -227,7 +227,7 @@ fn clean(xml: &str) -> Cow<'_, str> {
 /// What is wrong, and the byte at which it is.
 type Wrong = (&'static str, usize);
 
-const HTML: &str = "it is an HTML page, as a proxy or a wrong address answers";
+const HTML: &str = "it is an HTML page, not XML";
 const UNCLOSED: &str = "an element is not closed";
 const NO_NAME: &str = "the name of an element or an attribute is none that XML allows";
 const REFERENCE: &str = "an & begins no character reference and none of XML's five entities";
@@ -275,7 +275,7 @@ impl<'a> Parser<'a> {
                 let is_html = rest
                     .get(..14)
                     .is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype html"));
-                let doctype = "it has a DOCTYPE, which APIv2 never sends";
+                let doctype = "a DOCTYPE is not accepted";
                 return Err((if is_html { HTML } else { doctype }, at));
             }
             let event = match self.reader.read_event() {
