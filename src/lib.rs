@@ -131,6 +131,7 @@
 //! | `Hash::md5`, `hmac`, `sign`, `equals` | [`hash`] |
 //! | `Formatter` | [`formatter`], in snake_case |
 //! | `MediaUtil` | [`Media`], given to `.post(…)` |
+//! | `Transformer::toArray`, `toXml` | [`transformer::to_value`], [`transformer::to_xml`] |
 //! | `PemUtil::parseCertificateSerialNo` | [`pem::serial_number`] |
 //!
 //! # Not in this version
@@ -164,6 +165,7 @@ mod transport;
 pub mod catalogue;
 pub mod formatter;
 pub mod pem;
+pub mod transformer;
 
 /// RSA keys: the merchant's private key signs and decrypts, WeChat Pay's public key verifies and
 /// encrypts.

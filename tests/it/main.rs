@@ -30,3 +30,4 @@ mod templates;
 mod unsent;
 mod vectors;
 mod way;
+mod xml;
