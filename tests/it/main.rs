@@ -19,6 +19,7 @@ mod leaks;
 mod media;
 mod misbehaviour;
 mod network;
+mod openssl;
 mod pay_params;
 mod platform;
 mod request;
