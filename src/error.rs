@@ -657,6 +657,8 @@ pub enum SignatureState {
     Absent,
     /// It verified: the error comes from WeChat Pay.
     Verified,
+    /// It is by a key that is not known here.
+    Unknown,
     /// It did not verify.
     Invalid,
 }
