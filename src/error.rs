@@ -884,8 +884,13 @@ impl fmt::Display for VerifyError {
                 Outline(&self.answer)
             ),
             Check::Malformed { header, given } => {
+                let is_empty = given.is_empty();
                 let given = Short(given);
                 match *header {
+                    _ if is_empty => write!(
+                        f,
+                        "{header} has a value which is no text, or two different ones, or is empty"
+                    ),
                     "Wechatpay-Signature-Type" => write!(
                         f,
                         "{header} is {given:?}, an algorithm this version does not know; wanted: \
@@ -900,10 +905,7 @@ impl fmt::Display for VerifyError {
                         "{header} is {given:?}, and its body is not that, or this version can't undo \
                          it; wanted: gzip or none"
                     ),
-                    _ => write!(
-                        f,
-                        "{header} has a value which is no text, or two different ones"
-                    ),
+                    _ => write!(f, "{header} is {given:?}, which can't be"),
                 }
             }
             Check::Clock { local, remote } => {
