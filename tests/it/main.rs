@@ -17,6 +17,7 @@ mod errors;
 mod leaks;
 mod misbehaviour;
 mod network;
+mod notifications;
 mod platform;
 mod request;
 mod runtimes;
