@@ -19,9 +19,11 @@ use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::notification::{Incoming, NotificationHeaders};
 use crate::options::{self, Limit};
+use crate::pay_params::PayParams;
 use crate::platform::{Certificates, KeySet, Place, Platform, PlatformKeys, Store, same_serial};
 use crate::request::{Destination, Request};
 use crate::rsa::{PrivateKey, PublicKey};
+use crate::signer::{MerchantKey, Signer, Verifier};
 use crate::transport::Transport;
 
 const DEFAULT_BASE: &str = "https://api.mch.weixin.qq.com/";
@@ -95,8 +97,10 @@ pub(crate) struct Core {
 /// The settings of APIv3.
 pub(crate) struct Apiv3 {
     pub(crate) serial: String,
-    pub(crate) key: PrivateKey,
+    pub(crate) key: MerchantKey,
     pub(crate) platform: Platform,
+    /// What verifies, if that is elsewhere.
+    verifier: Option<Arc<dyn Verifier>>,
     /// For notifications and certificates.
     pub(crate) apiv3_key: Option<Zeroizing<String>>,
 }
@@ -105,7 +109,8 @@ impl Apiv3 {
     /// Whether the client fetches its certificates: it has the APIv3 key, and no platform key was
     /// configured.
     pub(crate) fn keeps_certificates(&self) -> bool {
-        self.apiv3_key.is_some() && self.platform.configured().is_empty()
+        let has_none = self.verifier.is_none() && self.platform.configured().is_empty();
+        self.apiv3_key.is_some() && has_none
     }
 
     /// Where the certificates that verify the answer to a request are fetched, if the client keeps
@@ -126,6 +131,11 @@ impl Apiv3 {
 }
 
 impl Core {
+    /// What verifies, if that is elsewhere.
+    pub(crate) fn verifier(&self) -> Option<&Arc<dyn Verifier>> {
+        self.v3.as_ref()?.verifier.as_ref()
+    }
+
     /// The store of the base address's host.
     pub(crate) fn certificates(&self) -> Result<Arc<Store>> {
         let apiv3 = self.v3.as_ref();
@@ -245,6 +255,19 @@ impl Client {
         Incoming::new(Arc::clone(&self.inner.core), headers, body.as_ref())
     }
 
+    /// What a front end needs to open the payment of an order, ready and signed: for JSAPI, mini
+    /// programs and apps.
+    ///
+    /// ```
+    /// # let client = wechatpay_sandbox::Sandbox::start_blocking()?.client();
+    /// let params = client.pay_params().jsapi("wx8888888888888888", "wx201410272009395522657")?;
+    /// assert_eq!(params["package"], "prepay_id=wx201410272009395522657");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pay_params(&self) -> PayParams {
+        PayParams::new(Arc::clone(&self.inner.core))
+    }
+
     /// The platform certificates, fetched from the host of `base_uri` by `.await` or `.wait()`: with
     /// serial, dates and PEM, to be saved.
     ///
@@ -354,6 +377,8 @@ pub struct ClientBuilder {
     mchid: Option<String>,
     serial: Option<String>,
     private_key: Option<PrivateKey>,
+    signer: Option<Arc<dyn Signer>>,
+    verifier: Option<Arc<dyn Verifier>>,
     merchant_certificate: Option<PublicKey>,
     merchant: Option<(PublicKey, PrivateKey)>,
     platform: Vec<(Option<String>, PublicKey)>,
@@ -392,6 +417,23 @@ impl ClientBuilder {
         K::Error: Into<Error>,
     {
         self.private_key = self.read("private_key", key);
+        self
+    }
+
+    /// Who signs instead of a private key: a key management service, or a service of one's own.
+    ///
+    /// The [`serial`](Self::serial) of the merchant certificate is needed all the same. What only a
+    /// key that is here can do says so: [`Request::into_http`], pay parameters, and decrypting
+    /// sensitive fields.
+    pub fn signer(mut self, signer: impl Signer + 'static) -> Self {
+        self.signer = Some(Arc::new(signer));
+        self
+    }
+
+    /// Who verifies answers and notifications instead of configured keys. Keys given beside it
+    /// encrypt sensitive fields, and their public key ID goes into `Wechatpay-Serial`.
+    pub fn verifier(mut self, verifier: impl Verifier + 'static) -> Self {
+        self.verifier = Some(Arc::new(verifier));
         self
     }
 
@@ -528,6 +570,8 @@ impl ClientBuilder {
         let parts = Apiv3Parts {
             serial: self.serial,
             private_key: self.private_key,
+            signer: self.signer,
+            verifier: self.verifier,
             merchant_certificate: self.merchant_certificate,
             platform: self.platform,
             apiv3_key: self.apiv3_key,
@@ -620,6 +664,8 @@ impl fmt::Debug for ClientBuilder {
 struct Apiv3Parts {
     serial: Option<String>,
     private_key: Option<PrivateKey>,
+    signer: Option<Arc<dyn Signer>>,
+    verifier: Option<Arc<dyn Verifier>>,
     merchant_certificate: Option<PublicKey>,
     platform: Vec<(Option<String>, PublicKey)>,
     apiv3_key: Option<Zeroizing<String>>,
@@ -629,6 +675,8 @@ impl Apiv3Parts {
     fn is_empty(&self) -> bool {
         self.serial.is_none()
             && self.private_key.is_none()
+            && self.signer.is_none()
+            && self.verifier.is_none()
             && self.merchant_certificate.is_none()
             && self.platform.is_empty()
             && self.apiv3_key.is_none()
@@ -652,26 +700,38 @@ impl Apiv3Parts {
                 )
             })?,
         };
-        let Some(key) = self.private_key else {
-            return Err(missing(
-                "private_key",
-                "the merchant's private key (apiclient_key.pem), as PEM text or \
-                 file:///absolute/path",
-            ));
+        let key = match (self.private_key, self.signer) {
+            (Some(key), None) => MerchantKey::Here(key),
+            (None, Some(signer)) => MerchantKey::Elsewhere(signer),
+            (Some(_), Some(_)) => {
+                return Err(Error::config(
+                    "private_key",
+                    "a private key and a signer were given",
+                    "one of them",
+                ));
+            }
+            (None, None) => {
+                return Err(missing(
+                    "private_key",
+                    "the merchant's private key (apiclient_key.pem), as PEM text or \
+                     file:///absolute/path",
+                ));
+            }
         };
-        if self.platform.is_empty() && self.apiv3_key.is_none() {
+        let has_verifier = self.verifier.is_some() || self.apiv3_key.is_some();
+        if self.platform.is_empty() && !has_verifier {
             return Err(missing("certs", PLATFORM_WANTED));
         }
         if let Some(certificate) = &self.merchant_certificate {
             if own.is_some_and(|own| same_serial(own, &serial)) {
-                check_pair("private_key", &key, certificate)?;
+                check_own(&key, certificate)?;
             }
         }
         if let Some((certificate, own_key)) = merchant {
             check_pair("merchant.key", own_key, certificate)?;
             let own = serial_of("merchant.cert", certificate)?;
             if same_serial(own, &serial) {
-                check_pair("private_key", &key, certificate)?;
+                check_own(&key, certificate)?;
             }
         }
         let platform = Platform::new(key_set(self.platform, &serial, &key)?);
@@ -679,6 +739,7 @@ impl Apiv3Parts {
             serial,
             key,
             platform,
+            verifier: self.verifier,
             apiv3_key: self.apiv3_key,
         })
     }
@@ -687,7 +748,8 @@ impl Apiv3Parts {
 impl Apiv3 {
     /// The setting that holds one of the keys that the sandbox publishes.
     fn published(&self) -> Option<&'static str> {
-        if is_published(self.key.public_der()) {
+        let key = self.key.here().ok();
+        if key.is_some_and(|key| is_published(key.public_der())) {
             Some("private_key")
         } else if has_published(&self.platform.configured()) {
             Some("certs")
@@ -731,7 +793,7 @@ pub(crate) fn check_published(published: Option<&'static str>, base: &Base) -> R
 fn key_set(
     given: Vec<(Option<String>, PublicKey)>,
     merchant_serial: &str,
-    merchant_key: &PrivateKey,
+    merchant_key: &MerchantKey,
 ) -> Result<KeySet> {
     let mut keys = KeySet::default();
     for (serial, public) in given {
@@ -745,7 +807,7 @@ fn check_platform(
     given: Option<String>,
     public: PublicKey,
     merchant_serial: &str,
-    merchant_key: &PrivateKey,
+    merchant_key: &MerchantKey,
 ) -> Result<(String, PublicKey)> {
     let serial = match &given {
         Some(serial) => check_serial("certs", serial)?,
@@ -759,7 +821,8 @@ fn check_platform(
              platform_certificate(certificate) reads it",
         ));
     }
-    if same_serial(&serial, merchant_serial) || public.der() == merchant_key.public_der() {
+    let own = merchant_key.here().ok().map(PrivateKey::public_der);
+    if same_serial(&serial, merchant_serial) || own == Some(public.der()) {
         return Err(Error::config(
             "certs",
             format!("the merchant's own certificate or key, under {serial}"),
@@ -865,6 +928,14 @@ fn check_plain_http(host: Option<String>) -> Result<Option<String>> {
         ));
     }
     Ok(Some(host))
+}
+
+/// Checks the private key of APIv3, if it is here.
+fn check_own(key: &MerchantKey, certificate: &PublicKey) -> Result<()> {
+    match key {
+        MerchantKey::Here(key) => check_pair("private_key", key, certificate),
+        MerchantKey::Elsewhere(_) => Ok(()),
+    }
 }
 
 fn check_pair(setting: &'static str, key: &PrivateKey, certificate: &PublicKey) -> Result<()> {

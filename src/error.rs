@@ -460,6 +460,8 @@ impl TemplateError {
 pub enum Phase {
     /// Waiting for a connection to become free, or for the I/O thread.
     Queue,
+    /// Waiting for the signature of a [`Signer`](crate::Signer).
+    Signing,
     /// Waiting for the platform certificates that the answer will be verified with.
     Certificates,
     /// Looking up the host's name.
@@ -484,6 +486,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Queue => "waiting for a connection to",
+            Self::Signing => "waiting for the signature of a request to",
             Self::Certificates => "waiting for the platform certificates of",
             Self::Lookup => "looking up",
             Self::Connect => "connecting to",
@@ -805,6 +808,12 @@ pub enum Check {
     },
     /// The signature does not fit the bytes of the answer.
     Signature,
+    /// The verifier that is elsewhere said neither yes nor no.
+    #[non_exhaustive]
+    Elsewhere {
+        /// Why.
+        reason: String,
+    },
     /// A notification's body is empty, or larger than 1 MB.
     #[non_exhaustive]
     Body {
@@ -871,6 +880,11 @@ impl fmt::Display for VerifyError {
                 f,
                 "{} missing among its headers: hand over those of the request as they came",
                 missing.join(", ")
+            ),
+            Check::Elsewhere { reason } => write!(
+                f,
+                "its signature is to be verified elsewhere: {}",
+                OneLine(reason)
             ),
             Check::Body { bytes: 0 } => f.write_str(
                 "its body is empty: something before has probably read it; hand over the raw bytes",

@@ -130,12 +130,13 @@
 //! | `AesGcm`, `AesEcb` | [`aes_gcm`], [`aes_ecb`] |
 //! | `Hash::md5`, `hmac`, `sign`, `equals` | [`hash`] |
 //! | `Formatter` | [`formatter`], in snake_case |
+//! | `MediaUtil` | [`Media`], given to `.post(…)` |
 //! | `PemUtil::parseCertificateSerialNo` | [`pem::serial_number`] |
 //!
 //! # Not in this version
 //!
-//! APIv2, platform certificates that refresh, notifications, sensitive fields, uploads and
-//! downloads, proxies and retries. What asks for one of them is an error that says so.
+//! APIv2, platform certificates that refresh, notifications, sensitive fields, downloads, proxies
+//! and retries. What asks for one of them is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]
@@ -145,8 +146,10 @@ mod chain;
 mod client;
 mod crypto;
 mod error;
+mod media;
 mod notification;
 mod options;
+mod pay_params;
 mod payload;
 mod platform;
 mod protocol;
@@ -154,6 +157,7 @@ mod query;
 mod request;
 mod response;
 mod sensitive;
+mod signer;
 mod template;
 mod transport;
 
@@ -174,8 +178,11 @@ pub use error::{
     ApiError, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase, RedirectError,
     RequestError, Result, SignatureState, TemplateError, VerifyError,
 };
+pub use media::Media;
 pub use notification::{Incoming, Notification, NotificationHeaders};
+pub use pay_params::PayParams;
 pub use payload::Payload;
 pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys};
 pub use request::{Answer, Pending, Request, ResponseFuture, Signing};
 pub use response::Response;
+pub use signer::{ServiceError, ServiceFuture, Signer, Verifier};

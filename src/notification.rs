@@ -15,8 +15,8 @@ use crate::client::{Apiv3, Core, missing};
 use crate::error::{Check, DecodeError, Error, Result, Short, Subject, VerifyError};
 use crate::formatter;
 use crate::platform::{is_public_key_id, refreshed};
-use crate::protocol::v3::{self, Keys};
-use crate::request::Pending;
+use crate::protocol::v3::{self, Judge, Keys, Verdict};
+use crate::request::{Pending, ask};
 use crate::transport::{Driver, block_on};
 
 /// What is larger is refused unread: WeChat Pay sends a few kilobytes.
@@ -245,7 +245,14 @@ impl Incoming {
         let Some(key) = &apiv3.apiv3_key else {
             return Err(missing("apiv3_key", wanted));
         };
-        let mut checked = self.check(apiv3);
+        let mut verdict = None;
+        if let Some(verifier) = core.verifier() {
+            if let Ok(presented) = v3::presented(&self.headers, self.now()) {
+                let question = presented.question(&self.body);
+                verdict = Some(ask(Arc::clone(verifier), question, driver, None).await);
+            }
+        }
+        let mut checked = self.check(apiv3, verdict.as_ref());
         let mut note = None;
         if let (Err(Check::Serial { unknown, .. }), None) = (&checked, self.at) {
             if !is_public_key_id(unknown) && apiv3.keeps_certificates() {
@@ -254,7 +261,7 @@ impl Incoming {
                 note = fetched
                     .err()
                     .map(|reason| format!("the certificates could not be fetched again: {reason}"));
-                checked = self.check(apiv3);
+                checked = self.check(apiv3, None);
             }
         }
         match checked {
@@ -268,16 +275,22 @@ impl Incoming {
         }
     }
 
-    fn check(&self, apiv3: &Apiv3) -> std::result::Result<(), Check> {
+    fn now(&self) -> u64 {
+        self.at.unwrap_or_else(formatter::now)
+    }
+
+    fn check(&self, apiv3: &Apiv3, verdict: Option<&Verdict>) -> std::result::Result<(), Check> {
         if self.body.is_empty() {
             return Err(Check::Body { bytes: self.length });
         }
         let keys = Keys {
-            of: &|serial| apiv3.platform.any(serial),
+            of: &|serial| match verdict {
+                Some(verdict) => Some(Judge::Elsewhere(verdict.clone())),
+                None => apiv3.platform.any(serial).map(Judge::Key),
+            },
             known: &|| apiv3.platform.serials(),
         };
-        let now = self.at.unwrap_or_else(formatter::now);
-        v3::verify(&self.headers, &self.body, now, &keys)
+        v3::verify(&self.headers, &self.body, self.now(), &keys)
     }
 
     fn refusal(self, check: Check, note: Option<String>) -> Error {

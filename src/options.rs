@@ -148,7 +148,7 @@ pub(crate) fn refuse_guzzle(name: &str, value: &Value) -> Result<(), Problem> {
             "streams and downloads are not in this version; err.bytes() and response.bytes() hold \
              the body"
         }
-        ("multipart", _) => "uploads are not in this version",
+        ("multipart", _) => "an upload is a body: .post(Media::from_path(path)?)",
         ("form_params", _) => "WeChat Pay takes no forms: a body is `json`, or the text in `body`",
         ("proxy", _) => "a proxy is not in this version",
         ("auth", _) => "each request is signed by itself; leave it out",

@@ -5,13 +5,16 @@ use std::fmt;
 use std::io;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use serde::Serialize as _;
 use serde_json::Value;
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::error::{Error, Result};
+use crate::media::{Media, Upload};
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::By;
+use crate::transport::body::Body;
 
 /// The largest whole number that every float of JSON can tell from its neighbours: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -19,13 +22,25 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// The body of a request.
 ///
 /// Made by `From`: a `Value` is serialised once; `()` and `null` are no body; text and bytes are
-/// JSON already and go out byte for byte.
+/// JSON already and go out byte for byte; a [`Media`] is an upload.
 pub struct Payload(pub(crate) Kind);
 
 pub(crate) enum Kind {
     None,
     Json(Value),
     Raw(Bytes),
+    Media(Box<Media>),
+    /// A media whose digest is known.
+    Upload(Box<Upload>),
+}
+
+/// What a payload comes to.
+pub(crate) struct Content {
+    /// What is signed: all of the body, but of an upload its `meta` only.
+    pub(crate) signed: Bytes,
+    pub(crate) body: Body,
+    /// Of an upload, whose boundary only it can tell.
+    pub(crate) content_type: Option<HeaderValue>,
 }
 
 impl Payload {
@@ -33,24 +48,41 @@ impl Payload {
         Self(Kind::None)
     }
 
-    /// The bytes that are signed and sent.
-    pub(crate) fn into_bytes(self) -> Result<Bytes> {
+    /// Reads what has to be read, without blocking the thread that polls.
+    pub(crate) async fn prepare(self) -> Result<Self> {
         match self.0 {
-            Kind::None => Ok(Bytes::new()),
-            Kind::Raw(bytes) => Ok(bytes),
-            Kind::Json(value) => {
-                refuse_options(&value)?;
-                Ok(compact(&value).into())
-            }
+            Kind::Media(media) => Ok(Self(Kind::Upload(Box::new(media.prepare().await?)))),
+            other => Ok(Self(other)),
         }
     }
 
-    /// The JSON of the body, wherever it comes from.
+    /// What is signed and sent. A media that was not prepared is read on this thread.
+    pub(crate) fn into_content(self) -> Result<Content> {
+        let bytes = match self.0 {
+            Kind::None => Bytes::new(),
+            Kind::Raw(bytes) => bytes,
+            Kind::Json(value) => {
+                refuse_options(&value)?;
+                compact(&value).into()
+            }
+            Kind::Media(media) => return Ok(media.prepare_here(&|| true)?.into()),
+            Kind::Upload(upload) => return Ok((*upload).into()),
+        };
+        Ok(Content {
+            signed: bytes.clone(),
+            body: bytes.into(),
+            content_type: None,
+        })
+    }
+
+    /// The JSON of the body, of an upload that of its part `meta`, wherever it comes from.
     pub(crate) fn peek(&self) -> Option<Cow<'_, Value>> {
         match &self.0 {
             Kind::None => None,
             Kind::Json(value) => Some(Cow::Borrowed(value)),
             Kind::Raw(bytes) => serde_json::from_slice(bytes).ok().map(Cow::Owned),
+            Kind::Media(media) => media.own_meta().map(Cow::Borrowed),
+            Kind::Upload(_) => None,
         }
     }
 
@@ -61,6 +93,12 @@ impl Payload {
         let problem = match &mut self.0 {
             Kind::Json(value) => return Ok(Some(value)),
             Kind::None if by == By::Catalogue => return Ok(None),
+            Kind::Media(media) => match media.own_meta_mut() {
+                None if by == By::Catalogue => return Ok(None),
+                None => "sensitive: the upload has no meta of its own",
+                meta => return Ok(meta),
+            },
+            Kind::Upload(_) => "sensitive: the upload is prepared already",
             Kind::None => "sensitive: there is no body",
             Kind::Raw(_) => "sensitive: the body is text already, which goes byte for byte",
         };
@@ -72,12 +110,23 @@ impl Payload {
     }
 }
 
+impl From<Upload> for Content {
+    fn from(upload: Upload) -> Self {
+        Self {
+            body: upload.body(),
+            signed: upload.meta,
+            content_type: Some(upload.content_type),
+        }
+    }
+}
+
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::None => f.write_str("Payload(none)"),
             Kind::Json(_) => f.write_str("Payload(JSON)"),
             Kind::Raw(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
+            Kind::Media(_) | Kind::Upload(_) => f.write_str("Payload(media)"),
         }
     }
 }
@@ -124,6 +173,18 @@ impl From<String> for Payload {
 impl From<&str> for Payload {
     fn from(text: &str) -> Self {
         Bytes::copy_from_slice(text.as_bytes()).into()
+    }
+}
+
+impl From<Media> for Payload {
+    fn from(media: Media) -> Self {
+        Self(Kind::Media(Box::new(media)))
+    }
+}
+
+impl From<&Media> for Payload {
+    fn from(media: &Media) -> Self {
+        media.clone().into()
     }
 }
 
@@ -238,10 +299,10 @@ mod tests {
             json!({"query": {}, "headers": {}}),
             json!("{}"),
         ] {
-            assert!(Payload::from(body).into_bytes().is_err());
+            assert!(Payload::from(body).into_content().is_err());
         }
         for body in [json!({"body": "x"}), json!({"query": 1}), json!([1])] {
-            Payload::from(body).into_bytes().unwrap();
+            Payload::from(body).into_content().unwrap();
         }
     }
 }

@@ -19,19 +19,21 @@ use crate::chain::PathText;
 use crate::client::{Core, check_published};
 #[cfg(feature = "aws-lc-rs")]
 use crate::error::Short;
-use crate::error::{Endpoint, Error, Result};
+use crate::error::{Endpoint, Error, Phase, Result};
 use crate::formatter;
 use crate::options::{self, Limit, kind};
 use crate::payload::Payload;
 use crate::platform::{Store, Trust, refresh_in_background, refreshed};
-use crate::protocol::v3::{self, Exchange, Sent, Stamp};
+use crate::protocol::v3::{self, Exchange, Question, Sent, Stamp, Verdict};
 use crate::query::Query;
 use crate::response::Response;
 use crate::sensitive;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::By;
+use crate::signer::{MerchantKey, Verifier};
 use crate::template;
-use crate::transport::{Call, Driver, Failure, Limits, block_on};
+use crate::transport::body::Body;
+use crate::transport::{Call, Driver, Failure, Limits, block_on, drive_until};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
 ///
@@ -95,8 +97,8 @@ impl Request {
         request
     }
 
-    /// The body: a `Value`, `()` for none, or JSON that is text or bytes already, which is signed
-    /// and sent byte for byte.
+    /// The body: a `Value`, `()` for none, a [`Media`](crate::Media), or JSON that is text or bytes
+    /// already, which is signed and sent byte for byte.
     ///
     /// In a `Value` a float that is whole goes out as an integer, as APIv3 wants money; no other
     /// float is rounded.
@@ -164,6 +166,9 @@ impl Request {
 
     /// The limit of the whole request: queueing, lookup, connecting, sending, and reading the
     /// answer. Zero for none; by default the client's, 30 s.
+    ///
+    /// Of an upload it is counted from the last byte that was sent, so that a large file may take
+    /// its time, but may not stand still.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit.into());
         self
@@ -242,7 +247,8 @@ impl Request {
     /// # Errors
     /// What [`wait`](Self::wait) would refuse before sending.
     pub fn into_http(self) -> Result<http::Request<Bytes>> {
-        Ok(self.draft()?.sign()?.request)
+        let unsigned = self.draft()?.seal()?.compose()?;
+        buffered(unsigned.sign_here()?.request)
     }
 
     /// The signed request, and what verifies the answer that another HTTP client brought back.
@@ -257,7 +263,12 @@ impl Request {
             let wanted = ".sign().await or .sign().wait(), which fetches them";
             return Err(Error::request(part, wanted).at(&draft.endpoint));
         }
-        Ok(draft.sign()?.into_parts())
+        if draft.core.verifier().is_some() {
+            let part = "the answer is to be verified elsewhere, by a Verifier";
+            let wanted = ".sign().await, and accept_async() of the Answer it gives";
+            return Err(Error::request(part, wanted).at(&draft.endpoint));
+        }
+        draft.seal()?.compose()?.sign_here()?.into_parts()
     }
 
     /// The signed request and what verifies its answer, as [`into_parts`](Self::into_parts), after
@@ -437,7 +448,11 @@ impl Request {
         } else if let Some(store) = draft.store.as_ref().filter(|store| store.is_due()) {
             refresh_in_background(&draft.core, store, driver);
         }
-        draft.sign()
+        let mut sealed = draft.seal()?;
+        if matches!(driver, Driver::Caller) {
+            sealed.read().await?;
+        }
+        sealed.compose()?.sign(driver).await
     }
 
     /// The request as it was asked for, with its mistakes found and its address known.
@@ -688,7 +703,7 @@ impl Draft {
 
     /// The serial of the platform key that the gateway is told of, after the sensitive fields were
     /// encrypted with just that one.
-    fn sealed(&mut self, trust: &Trust) -> Result<Option<String>> {
+    fn announced(&mut self, trust: &Trust) -> Result<Option<String>> {
         #[cfg(feature = "aws-lc-rs")]
         if !self.sensitive.is_empty() {
             return self.encrypted(trust).map(Some);
@@ -788,39 +803,65 @@ impl Draft {
         Ok(serial)
     }
 
-    pub(crate) fn sign(mut self) -> Result<Outgoing> {
-        let trust = match &self.core.v3 {
-            Some(apiv3) => apiv3.platform.trust(self.store.take()),
-            None => {
-                let part = "the call is of APIv3";
-                return Err(Error::request(part, "a client with its settings").at(&self.endpoint));
-            }
+    /// Encrypts what is sensitive, with the keys that are known by now.
+    pub(crate) fn seal(mut self) -> Result<Sealed> {
+        let Some(apiv3) = &self.core.v3 else {
+            let part = "the call is of APIv3";
+            return Err(Error::request(part, "a client with its settings").at(&self.endpoint));
         };
+        let trust = apiv3.platform.trust(self.store.take());
         let announced = self
-            .sealed(&trust)
+            .announced(&trust)
             .map_err(|error| error.at(&self.endpoint))?;
-        let Self {
+        Ok(Sealed {
+            draft: self,
+            trust,
+            announced,
+        })
+    }
+}
+
+/// A request whose sensitive fields are encrypted.
+pub(crate) struct Sealed {
+    draft: Draft,
+    trust: Trust,
+    /// The serial of the platform key that the gateway is told of.
+    announced: Option<String>,
+}
+
+impl Sealed {
+    /// Reads what the body has to be read for, where the thread must not be blocked.
+    async fn read(&mut self) -> Result<()> {
+        let payload = std::mem::replace(&mut self.draft.payload, Payload::none());
+        let prepared = payload.prepare().await;
+        self.draft.payload = prepared.map_err(|error| error.at(&self.draft.endpoint))?;
+        Ok(())
+    }
+
+    pub(crate) fn compose(self) -> Result<Unsigned> {
+        let Draft {
             core,
             endpoint,
             method,
             destination,
+            payload,
+            headers,
+            limits,
             ..
-        } = self;
-        let is_json = self.payload.is_json();
-        let body = self
-            .payload
-            .into_bytes()
+        } = self.draft;
+        let is_json = payload.is_json();
+        let content = payload
+            .into_content()
             .map_err(|error| error.at(&endpoint))?;
         let stamp = Stamp {
             timestamp: formatter::now(),
             nonce: formatter::nonce(),
         };
         let target = destination.target.as_str().to_owned();
-        let signed = v3::message(method.clone(), target, stamp, body);
-        let announced = announced.as_deref();
-        let mut headers = v3::headers(&core, &signed, &self.headers, is_json, announced);
-        if !self.is_signed {
-            headers.remove(header::AUTHORIZATION);
+        let signed = v3::message(method.clone(), target, stamp, content.signed);
+        let mut headers = v3::headers(&core, &headers, is_json, self.announced.as_deref());
+        if let Some(content_type) = content.content_type {
+            headers.insert(header::CONTENT_TYPE, content_type);
         }
         let host = destination.authority.as_str().to_owned();
         let uri = Uri::builder()
@@ -829,34 +870,110 @@ impl Draft {
             .path_and_query(destination.target)
             .build()
             .map_err(|_| Error::request("the address can't be put together", "another path"))?;
-        let mut request = http::Request::new(signed.body.clone());
+        let mut request = http::Request::new(content.body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        if self.debug || core.debug {
-            tracing::info!(%endpoint, %host, body_bytes = signed.body.len(), "request");
+        if self.draft.debug || core.debug {
+            tracing::info!(%endpoint, %host, body_bytes = request.body().length(), "request");
         }
-        Ok(Outgoing {
-            request,
-            limits: self.limits,
-            exchange: Exchange {
-                core,
-                sent: Sent {
-                    endpoint,
-                    host,
-                    signed,
-                    trust,
-                    is_exempt: self.is_exempt,
-                    deadline: self.limits.deadline(),
+        Ok(Unsigned {
+            is_signed: self.draft.is_signed,
+            outgoing: Outgoing {
+                request,
+                limits,
+                exchange: Exchange {
+                    core,
+                    sent: Sent {
+                        endpoint,
+                        host,
+                        signed,
+                        trust: self.trust,
+                        is_exempt: self.draft.is_exempt,
+                        deadline: limits.deadline(),
+                        verdict: None,
+                    },
                 },
             },
         })
     }
 }
 
+/// A request that lacks nothing but its signature.
+pub(crate) struct Unsigned {
+    outgoing: Outgoing,
+    is_signed: bool,
+}
+
+impl Unsigned {
+    /// Signs with a key that is here.
+    pub(crate) fn sign_here(self) -> Result<Outgoing> {
+        let key = self.key()?.here().cloned();
+        let key = key.map_err(|error| error.at(&self.outgoing.exchange.sent.endpoint))?;
+        let signature = key.sign(self.message());
+        self.with(&signature)
+    }
+
+    /// Signs with the merchant's key, wherever that is.
+    pub(crate) async fn sign(self, driver: Driver) -> Result<Outgoing> {
+        let MerchantKey::Elsewhere(signer) = self.key()? else {
+            return self.sign_here();
+        };
+        let signer = Arc::clone(signer);
+        let message = self.message();
+        let deadline = self.outgoing.exchange.sent.deadline;
+        let signing = async move { signer.sign(&message).await };
+        let signed = drive_until(driver, deadline, Phase::Signing, signing).await;
+        match signed.and_then(|signed| signed.map_err(Failure::of_signer)) {
+            Ok(signature) => self.with(signature.trim()),
+            Err(failure) => Err(self.outgoing.exchange.sent.failed(failure)),
+        }
+    }
+
+    fn key(&self) -> Result<&MerchantKey> {
+        match &self.outgoing.exchange.core.v3 {
+            Some(apiv3) => Ok(&apiv3.key),
+            None => Err(Error::request(
+                "the call is of APIv3",
+                "a client with its settings",
+            )),
+        }
+    }
+
+    fn message(&self) -> Vec<u8> {
+        self.outgoing.exchange.sent.signed.bytes()
+    }
+
+    fn with(mut self, signature: &str) -> Result<Outgoing> {
+        let exchange = &self.outgoing.exchange;
+        if let Some(apiv3) = exchange.core.v3.as_ref().filter(|_| self.is_signed) {
+            let signed = &exchange.sent.signed;
+            let value = v3::authorization(&exchange.core, &apiv3.serial, signed, signature)
+                .map_err(|error| error.at(&exchange.sent.endpoint))?;
+            let headers = self.outgoing.request.headers_mut();
+            headers.insert(header::AUTHORIZATION, value);
+        } else {
+            let headers = self.outgoing.request.headers_mut();
+            headers.remove(header::AUTHORIZATION);
+        }
+        Ok(self.outgoing)
+    }
+}
+
 fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
     let limit = Limit::from_seconds(value);
     limit.map_err(|(given, wanted)| (format!("the option {name}: {given}"), wanted))
+}
+
+fn buffered(request: http::Request<Body>) -> Result<http::Request<Bytes>> {
+    let (parts, body) = request.into_parts();
+    match body.into_bytes() {
+        Some(body) => Ok(http::Request::from_parts(parts, body)),
+        None => Err(Error::request(
+            "the body is read from a file while it is sent",
+            "Media::new(filename, bytes) where another HTTP client sends it; or `.await`",
+        )),
+    }
 }
 
 fn refuse_v2(has_settings: bool) -> Error {
@@ -882,10 +999,7 @@ async fn finish(
     let endpoint = exchange.sent.endpoint.clone();
     let result = match answer {
         Ok(answer) => accept(exchange, answer, driver).await,
-        Err(failure) => {
-            let sent = exchange.sent;
-            Err(failure.into_error(sent.endpoint, sent.host, Some(sent.signed)))
-        }
+        Err(failure) => Err(exchange.sent.failed(failure)),
     };
     match &result {
         Ok(response) => tracing::debug!(
@@ -899,16 +1013,27 @@ async fn finish(
     result
 }
 
-/// Judges an answer, after fetching the certificate it was signed with if that is not known.
+/// Judges an answer, after fetching the certificate it was signed with if that is not known, or
+/// asking the verifier that is elsewhere.
 async fn accept(
-    exchange: Exchange,
+    mut exchange: Exchange,
     answer: http::Response<Bytes>,
     driver: Driver,
 ) -> Result<Response> {
+    let deadline = exchange.sent.deadline;
+    if let Some(verifier) = exchange.core.verifier() {
+        let verifier = Arc::clone(verifier);
+        let answer = v3::plain(answer);
+        if let Some(question) = exchange.question(&answer) {
+            let verdict = ask(verifier, question, driver, deadline).await;
+            exchange.sent.verdict = Some(verdict);
+        }
+        return exchange.accept(answer);
+    }
     let Some(store) = exchange.lacking(&answer) else {
         return exchange.accept(answer);
     };
-    let fetched = refreshed(&exchange.core, &store, driver, exchange.sent.deadline).await;
+    let fetched = refreshed(&exchange.core, &store, driver, deadline).await;
     let mut result = exchange.accept(answer);
     if let (Err(Error::Verify(error)), Err(reason)) = (&mut result, fetched) {
         error.note = Some(format!(
@@ -916,6 +1041,29 @@ async fn accept(
         ));
     }
     result
+}
+
+/// What the verifier that is elsewhere says.
+pub(crate) async fn ask(
+    verifier: Arc<dyn Verifier>,
+    question: Question,
+    driver: Driver,
+    deadline: Option<(Duration, Instant)>,
+) -> Verdict {
+    let asking = async move {
+        let Question {
+            serial,
+            message,
+            signature,
+        } = &question;
+        verifier.verify(serial, message, signature).await
+    };
+    match drive_until(driver, deadline, Phase::Read, asking).await {
+        Ok(Ok(true)) => Verdict::Right,
+        Ok(Ok(false)) => Verdict::Wrong,
+        Ok(Err(error)) => Verdict::None(format!("the Verifier failed: {error}")),
+        Err(_) => Verdict::None("the Verifier did not answer within the limit".to_owned()),
+    }
 }
 
 impl IntoFuture for Request {
@@ -978,7 +1126,7 @@ impl Signing {
     }
 
     async fn go(self, driver: Driver) -> Result<(http::Request<Bytes>, Answer)> {
-        Ok(self.0.prepare(driver).await?.into_parts())
+        self.0.prepare(driver).await?.into_parts()
     }
 }
 
@@ -1003,7 +1151,7 @@ impl fmt::Debug for Request {
 
 /// A signed request, and what its answer is judged by.
 pub(crate) struct Outgoing {
-    request: http::Request<Bytes>,
+    request: http::Request<Body>,
     limits: Limits,
     exchange: Exchange,
 }
@@ -1015,11 +1163,11 @@ impl Outgoing {
         (call, self.exchange)
     }
 
-    fn into_parts(self) -> (http::Request<Bytes>, Answer) {
+    fn into_parts(self) -> Result<(http::Request<Bytes>, Answer)> {
         let mut exchange = self.exchange;
         // The other client has its own limits.
         exchange.sent.deadline = None;
-        (self.request, Answer { exchange })
+        Ok((buffered(self.request)?, Answer { exchange }))
     }
 }
 
@@ -1030,16 +1178,22 @@ pub struct Answer {
 
 impl Answer {
     /// Judges the answer as a request sent from here would have been judged, with the keys that are
-    /// known.
+    /// known here. Where a [`Verifier`] is to be asked, only [`accept_async`](Self::accept_async)
+    /// can.
     ///
     /// # Errors
     /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].
-    pub fn accept(self, answer: http::Response<Bytes>) -> Result<Response> {
+    pub fn accept(mut self, answer: http::Response<Bytes>) -> Result<Response> {
+        if self.exchange.core.verifier().is_some() {
+            let reason = "accept_async() asks the Verifier, accept() can't";
+            self.exchange.sent.verdict = Some(Verdict::None(reason.to_owned()));
+        }
         self.exchange.accept(answer)
     }
 
-    /// As [`accept`](Self::accept), and fetches the certificate that the answer was signed with if
-    /// the client keeps its own and does not know it yet.
+    /// As [`accept`](Self::accept), and asks the [`Verifier`] if there is one, or fetches the
+    /// certificate that the answer was signed with if the client keeps its own and does not know it
+    /// yet.
     ///
     /// # Errors
     /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].

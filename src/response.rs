@@ -7,21 +7,26 @@ use serde_json::Value;
 
 #[cfg(feature = "aws-lc-rs")]
 use crate::catalogue::tree;
-use crate::error::{DecodeError, Error, Result, SignedMessage};
+#[cfg(feature = "aws-lc-rs")]
+use crate::error::SignedMessage;
+use crate::error::{DecodeError, Error, Result};
 #[cfg(feature = "aws-lc-rs")]
 use crate::protocol::v3::path_of;
-use crate::rsa::PrivateKey;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::{self, By};
+#[cfg(feature = "aws-lc-rs")]
+use crate::signer::MerchantKey;
 
 /// A success: 2xx, with its signature checked or from an endpoint known to sign nothing.
 pub struct Response {
     pub(crate) answer: http::Response<Bytes>,
     pub(crate) verified: bool,
     /// What it answers, which tells the fields that the catalogue calls sensitive.
+    #[cfg(feature = "aws-lc-rs")]
     pub(crate) request: SignedMessage,
     /// The merchant's, for these fields.
-    pub(crate) key: Option<PrivateKey>,
+    #[cfg(feature = "aws-lc-rs")]
+    pub(crate) key: Option<MerchantKey>,
 }
 
 impl Response {
@@ -119,7 +124,7 @@ impl Response {
     fn opened(&self, pointers: &[impl AsRef<str>], by: By) -> Result<Value> {
         let mut data = self.data()?;
         if let Some(key) = &self.key {
-            sensitive::decrypt(&mut data, pointers, by, key)?;
+            sensitive::decrypt(&mut data, pointers, by, key.here()?)?;
         }
         Ok(data)
     }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, number};
 use crate::keys::{self, MerchantKey};
+use crate::media;
 use crate::received::Received;
 
 /// The one authentication scheme, which is also the name of the one signature type.
@@ -235,7 +236,7 @@ fn detail(field: &str, issue: &str) -> Value {
 /// The five lines that the merchant should have signed.
 fn message(request: &Received, credentials: &Credentials<'_>) -> Vec<u8> {
     let mut message = head(request, credentials).into_bytes();
-    message.extend_from_slice(request.body());
+    message.extend_from_slice(media::signed(request));
     message.push(b'\n');
     message
 }
@@ -253,7 +254,7 @@ fn head(request: &Received, credentials: &Credentials<'_>) -> String {
 
 /// The message as WeChat Pay shows it: four lines whole, and the beginning of the body.
 fn shown(request: &Received, credentials: &Credentials<'_>) -> String {
-    let body = request.body();
+    let body = media::signed(request);
     let start = body.get(..SHOWN_OF_BODY).unwrap_or(body);
     // A character that the cut splits is left out rather than shown broken.
     let start = match std::str::from_utf8(start) {

@@ -121,7 +121,7 @@
 //! In this order: that there is a `User-Agent` and an `Accept` (400 `INVALID_REQUEST`); the form of
 //! `Authorization`, the merchant number, the serial, a time stamp at most 300 s from its clock, a
 //! nonce of 1 to 32 characters, the signature over the method, the target as it came over the wire
-//! and the bytes of the body, and that the nonce was not used before (401 `SIGN_ERROR`); path and
+//! and the bytes of the body (of an upload those of its part `meta`), and that the nonce was not used before (401 `SIGN_ERROR`); path and
 //! method (404, 405); fields, types and enumerations (400 `PARAM_ERROR`). A body over 2 MB is
 //! answered with 413 before all this.
 //!
@@ -142,6 +142,7 @@ mod deliver;
 mod gateway;
 mod json;
 mod keys;
+mod media;
 mod misbehaviour;
 mod notification;
 mod platform;

@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 
 use crate::answer::{Answer, number};
 use crate::coupons::Coupons;
+use crate::media;
 use crate::received::Received;
 
 const MEGABYTE: usize = 1024 * 1024;
@@ -21,6 +22,9 @@ impl Business {
         match request.path() {
             "/v3/marketing/busifavor/product-coupons/send" => {
                 only(&Method::POST, request, || self.coupons.send(request))
+            }
+            path if media::is_upload(path) => {
+                only(&Method::POST, request, || media::upload(request))
             }
             _ => Answer::error(
                 StatusCode::NOT_FOUND,
@@ -67,7 +71,9 @@ pub(crate) fn is_certificates(path: &str) -> bool {
 
 /// The largest body that is taken at `path`, in bytes: 2 MB, and more where pictures and videos go.
 pub(crate) fn limit(path: &str) -> usize {
-    if path.ends_with("upload") || path.split('/').any(|segment| segment == "media") {
+    if media::is_upload(path) {
+        media::LIMIT
+    } else if path.ends_with("upload") || path.split('/').any(|segment| segment == "media") {
         32 * MEGABYTE
     } else {
         2 * MEGABYTE

@@ -79,6 +79,7 @@ impl KeySet {
 
     /// Which key encrypts sensitive fields, with its serial: the public key, else of the
     /// certificates the one that expires last.
+    #[cfg(feature = "aws-lc-rs")]
     pub(crate) fn encrypting(&self) -> Option<(&str, &PublicKey)> {
         let rank = |known: &&Known| {
             let expiry = known.key.validity().map(|validity| validity.not_after);
@@ -245,6 +246,7 @@ impl Trust {
     }
 
     /// Which key encrypts sensitive fields, with its serial.
+    #[cfg(feature = "aws-lc-rs")]
     pub(crate) fn encrypting(&self) -> Option<(&str, &PublicKey)> {
         let configured = self.configured.encrypting();
         configured.or_else(|| self.fetched.encrypting())

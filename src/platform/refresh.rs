@@ -9,17 +9,17 @@ use bytes::Bytes;
 use http::Method;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::certificate::{self, PlatformCertificate};
 use super::{KeySet, is_public_key_id};
 use crate::client::Core;
-use crate::error::{Check, Endpoint, Error, Result};
+use crate::error::{Check, Endpoint, Error, Phase, Result};
 use crate::formatter;
 use crate::protocol::v3::{Exchange, Sent, plain};
 use crate::query::Query;
-use crate::request::{Destination, Draft, Pending};
-use crate::transport::{Call, Driver, Failure, block_on, drive, spawn};
+use crate::request::{Destination, Draft, Pending, Unsigned};
+use crate::transport::{Driver, Failure, block_on, drive_until, spawn};
 
 /// The shortest time between two fetches that succeeded.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -212,15 +212,8 @@ pub(crate) async fn refreshed(
 ) -> Result<()> {
     let seen = store.state().ended;
     let work = refresh(Arc::downgrade(core), Arc::clone(store), seen);
-    let limited = async move {
-        match deadline {
-            None => Ok(work.await),
-            Some((limit, deadline)) => timeout_at(deadline, work).await.map_err(|_| limit),
-        }
-    };
-    let failure = match drive(driver, limited).await {
-        Ok(Ok(outcome)) => return outcome,
-        Ok(Err(limit)) => Failure::certificates_timeout(limit),
+    let failure = match drive_until(driver, deadline, Phase::Certificates, work).await {
+        Ok(outcome) => return outcome,
         Err(failure) => failure,
     };
     let host = store.place.host().to_owned();
@@ -254,13 +247,13 @@ async fn refresh(core: Weak<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
     if state.ended != seen || !state.may_fetch(Instant::now()) {
         return state.outcome();
     }
-    let Some((call, sent)) = core
-        .upgrade()
-        .map(|core| begin(&core, &store.place))
-        .transpose()?
-    else {
+    let Some(unsigned) = core.upgrade().map(|core| begin(&core, &store.place)) else {
         return Ok(());
     };
+    let (call, exchange) = unsigned?.sign(Driver::Caller).await?.split();
+    // It does not keep the client while the answer is awaited.
+    let sent = exchange.sent;
+    drop(exchange.core);
     let answer = call.run(Driver::Caller).await;
     let Some(core) = core.upgrade() else {
         return Ok(());
@@ -284,7 +277,7 @@ async fn refresh(core: Weak<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
     }
 }
 
-fn begin(core: &Arc<Core>, place: &Place) -> Result<(Call, Sent)> {
+fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
     let destination = Destination {
         scheme: place.scheme.clone(),
         authority: place.authority.clone(),
@@ -292,9 +285,9 @@ fn begin(core: &Arc<Core>, place: &Place) -> Result<(Call, Sent)> {
         target: place.target.clone(),
         query: Query::default(),
     };
-    let draft = Draft::get(core, place.endpoint(), destination);
-    let (call, exchange) = draft.sign()?.split();
-    Ok((call, exchange.sent))
+    Draft::get(core, place.endpoint(), destination)
+        .seal()?
+        .compose()
 }
 
 /// Trusts an answer whose certificates the APIv3 key opens and one of which signed it.

@@ -1,14 +1,13 @@
 //! APIv3: what is signed, and when an answer is trusted.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT,
-};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -24,6 +23,7 @@ use crate::formatter;
 use crate::platform::{Store, Trust, is_public_key_id};
 use crate::response::Response;
 use crate::rsa::PublicKey;
+use crate::transport::Failure;
 
 const NONCE: &str = "Wechatpay-Nonce";
 pub(crate) const SERIAL: &str = "Wechatpay-Serial";
@@ -96,11 +96,10 @@ fn lines(parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// The headers of a signed request: the caller's, over the client's, over the defaults. `announced`
+/// The headers of a request but for `Authorization`: the caller's, over the client's, over the defaults. `announced`
 /// is the serial of the platform key that the gateway is told of.
 pub(crate) fn headers(
     core: &Core,
-    signed: &SignedMessage,
     own: &HeaderMap,
     is_json: bool,
     announced: Option<&str>,
@@ -120,23 +119,30 @@ pub(crate) fn headers(
             }
         }
     }
-    let Some(apiv3) = &core.v3 else {
-        return headers;
-    };
-    let signature = apiv3.key.sign(signed.bytes());
+    headers
+}
+
+/// The `Authorization` header of a signed message.
+pub(crate) fn authorization(
+    core: &Core,
+    serial: &str,
+    signed: &SignedMessage,
+    signature: &str,
+) -> Result<HeaderValue> {
     let authorization = formatter::authorization(
         &core.mchid,
         &signed.nonce,
         signature,
         signed.timestamp.to_string(),
-        &apiv3.serial,
+        serial,
     );
-    // All its parts were checked to be text when the client was built.
-    if let Ok(mut authorization) = HeaderValue::try_from(authorization) {
-        authorization.set_sensitive(true);
-        headers.insert(AUTHORIZATION, authorization);
-    }
-    headers
+    // All else was checked to be text when the client was built.
+    let mut authorization = HeaderValue::try_from(authorization).map_err(|_| {
+        let part = "what the Signer gave is no signature";
+        Error::request(part, "base64 on one line")
+    })?;
+    authorization.set_sensitive(true);
+    Ok(authorization)
 }
 
 /// What is known of a request that was made.
@@ -149,6 +155,24 @@ pub(crate) struct Sent {
     pub(crate) is_exempt: bool,
     /// Until when the caller waits, and how long that is in all.
     pub(crate) deadline: Option<(Duration, Instant)>,
+    /// What a verifier elsewhere says of the answer's signature, where that one is asked.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+impl Sent {
+    /// Why there is no answer.
+    pub(crate) fn failed(self, failure: Failure) -> Error {
+        failure.into_error(self.endpoint, self.host, Some(self.signed))
+    }
+}
+
+/// What a verifier elsewhere says of a signature.
+#[derive(Debug, Clone)]
+pub(crate) enum Verdict {
+    Right,
+    Wrong,
+    /// It was not asked, or gave no answer.
+    None(String),
 }
 
 /// A request that was made, and everything that its answer is judged by.
@@ -195,7 +219,9 @@ impl Exchange {
             Ok(verified) => Ok(Response {
                 answer,
                 verified,
+                #[cfg(feature = "aws-lc-rs")]
                 request: self.sent.signed,
+                #[cfg(feature = "aws-lc-rs")]
                 key: self.core.v3.as_ref().map(|apiv3| apiv3.key.clone()),
             }),
             Err(check) => Err(Error::Verify(Box::new(VerifyError {
@@ -225,18 +251,16 @@ impl Exchange {
             });
         }
         let keys = Keys {
-            of: &|serial| self.key(serial),
+            of: &|serial| match &self.sent.verdict {
+                Some(verdict) => Some(Judge::Elsewhere(verdict.clone())),
+                None => self.key(serial).map(Judge::Key),
+            },
             known: &|| self.sent.trust.serials(),
         };
-        let digest = match is_statement(path_of(&self.sent.signed.target)) {
-            true => only_text(headers, STATEMENT_DIGEST)?,
-            false => None,
+        verify(headers, &self.signed_part(answer)?, now, &keys)?;
+        let Some(digest) = self.statement_digest(headers)? else {
+            return Ok(());
         };
-        let Some(digest) = digest else {
-            return verify(headers, answer.body(), now, &keys);
-        };
-        let signed = format!("{{\"sha1\":\"{digest}\"}}");
-        verify(headers, signed.as_bytes(), now, &keys)?;
         if sha1_hex(answer.body()).eq_ignore_ascii_case(digest) {
             Ok(())
         } else {
@@ -244,6 +268,39 @@ impl Exchange {
                 header: STATEMENT_DIGEST,
             })
         }
+    }
+
+    /// What the signature of an answer covers.
+    fn signed_part<'a>(
+        &self,
+        answer: &'a http::Response<Bytes>,
+    ) -> std::result::Result<Cow<'a, [u8]>, Check> {
+        Ok(match self.statement_digest(answer.headers())? {
+            Some(digest) => Cow::Owned(format!("{{\"sha1\":\"{digest}\"}}").into_bytes()),
+            None => Cow::Borrowed(answer.body()),
+        })
+    }
+
+    fn statement_digest<'a>(
+        &self,
+        headers: &'a HeaderMap,
+    ) -> std::result::Result<Option<&'a str>, Check> {
+        match is_statement(path_of(&self.sent.signed.target)) {
+            true => only_text(headers, STATEMENT_DIGEST),
+            false => Ok(None),
+        }
+    }
+
+    /// What a verifier elsewhere is to be asked about an answer; `None` where that makes no
+    /// difference.
+    pub(crate) fn question(&self, answer: &http::Response<Bytes>) -> Option<Question> {
+        let headers = answer.headers();
+        if answer.status().is_redirection() || !headers.contains_key(SIGNATURE) {
+            return None;
+        }
+        let body = self.signed_part(answer).ok()?;
+        let presented = presented(headers, formatter::now()).ok()?;
+        Some(presented.question(&body))
     }
 
     fn refusal(self, answer: http::Response<Bytes>, now: u64) -> Error {
@@ -284,9 +341,15 @@ impl Exchange {
 
 /// Where the checks look keys up.
 pub(crate) struct Keys<'a> {
-    pub(crate) of: &'a dyn Fn(&str) -> Option<PublicKey>,
+    pub(crate) of: &'a dyn Fn(&str) -> Option<Judge>,
     /// The serials, for an error.
     pub(crate) known: &'a dyn Fn() -> Vec<String>,
+}
+
+/// What tells whether a signature is right.
+pub(crate) enum Judge {
+    Key(PublicKey),
+    Elsewhere(Verdict),
 }
 
 /// The checks of an answer or a notification in their order: headers, clock, serial, algorithm,
@@ -297,6 +360,71 @@ pub(crate) fn verify(
     now: u64,
     keys: &Keys<'_>,
 ) -> std::result::Result<(), Check> {
+    let presented = presented(headers, now)?;
+    let Some(judge) = (keys.of)(presented.serial) else {
+        return Err(Check::Serial {
+            unknown: presented.serial.to_owned(),
+            known: (keys.known)(),
+        });
+    };
+    match only_text(headers, SIGNATURE_TYPE)? {
+        None | Some(ALGORITHM) => {}
+        Some(other) => {
+            return Err(Check::Malformed {
+                header: SIGNATURE_TYPE,
+                given: other.to_owned(),
+            });
+        }
+    }
+    let is_right = match judge {
+        Judge::Key(key) => key.verify(presented.message(body), presented.signature),
+        Judge::Elsewhere(Verdict::Right) => true,
+        Judge::Elsewhere(Verdict::Wrong) => false,
+        Judge::Elsewhere(Verdict::None(reason)) => return Err(Check::Elsewhere { reason }),
+    };
+    if is_right {
+        Ok(())
+    } else if presented.signature.starts_with(PROBE) {
+        Err(Check::Probe)
+    } else {
+        Err(Check::Signature)
+    }
+}
+
+/// The headers of a signature.
+pub(crate) struct Presented<'a> {
+    timestamp: &'a str,
+    nonce: &'a str,
+    serial: &'a str,
+    signature: &'a str,
+}
+
+/// What a verifier elsewhere is asked.
+pub(crate) struct Question {
+    pub(crate) serial: String,
+    pub(crate) message: Vec<u8>,
+    pub(crate) signature: String,
+}
+
+impl Presented<'_> {
+    fn message(&self, body: &[u8]) -> Vec<u8> {
+        lines(&[self.timestamp.as_bytes(), self.nonce.as_bytes(), body])
+    }
+
+    pub(crate) fn question(&self, body: &[u8]) -> Question {
+        Question {
+            serial: self.serial.to_owned(),
+            message: self.message(body),
+            signature: self.signature.to_owned(),
+        }
+    }
+}
+
+/// The headers of a signature, when they are whole and of the right time.
+pub(crate) fn presented(
+    headers: &HeaderMap,
+    now: u64,
+) -> std::result::Result<Presented<'_>, Check> {
     let names = [NONCE, SERIAL, SIGNATURE, TIMESTAMP];
     let [nonce, serial, signature, timestamp] = names.map(|name| only_text(headers, name));
     let found = [nonce?, serial?, signature?, timestamp?];
@@ -320,29 +448,12 @@ pub(crate) fn verify(
     if now.abs_diff(remote) > MAXIMUM_OFFSET {
         return Err(Check::Clock { local: now, remote });
     }
-    let Some(key) = (keys.of)(serial) else {
-        return Err(Check::Serial {
-            unknown: serial.to_owned(),
-            known: (keys.known)(),
-        });
-    };
-    match only_text(headers, SIGNATURE_TYPE)? {
-        None | Some(ALGORITHM) => {}
-        Some(other) => {
-            return Err(Check::Malformed {
-                header: SIGNATURE_TYPE,
-                given: other.to_owned(),
-            });
-        }
-    }
-    let message = lines(&[timestamp.as_bytes(), nonce.as_bytes(), body]);
-    if key.verify(message, signature) {
-        Ok(())
-    } else if signature.starts_with(PROBE) {
-        Err(Check::Probe)
-    } else {
-        Err(Check::Signature)
-    }
+    Ok(Presented {
+        timestamp,
+        nonce,
+        serial,
+        signature,
+    })
 }
 
 /// An answer whose `Content-Encoding: gzip` is undone; one of another encoding, or that is no gzip,

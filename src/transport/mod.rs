@@ -4,6 +4,7 @@
 //! one pool a runtime, over one shared connector. A guard task on that runtime removes the pool
 //! when the runtime goes.
 
+pub(crate) mod body;
 mod connect;
 
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -29,7 +30,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Endpoint, Error, NetworkError, Phase, Result, SignedMessage};
 use crate::options::Limit;
+use crate::signer::ServiceError;
 
+use self::body::{Body, Trouble};
 use self::connect::{Attempt, ConnectFailure, Connector};
 
 /// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
@@ -38,7 +41,7 @@ const IDLE: Duration = Duration::from_secs(7);
 /// A request that was dropped sooner says nothing about its connection.
 const DOUBT: Duration = Duration::from_secs(1);
 
-type Pool = Client<Connector, Full<Bytes>>;
+type Pool = Client<Connector, Body>;
 type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
 
 /// The connections of a client, on whichever runtimes it is used.
@@ -161,6 +164,24 @@ pub(crate) async fn drive<T: Send + 'static>(
     Abandon(runtime.spawn(future)).await
 }
 
+/// Runs a future that does I/O until the caller's limit, if there is one; then it is given up.
+pub(crate) async fn drive_until<T: Send + 'static>(
+    driver: Driver,
+    deadline: Option<(Duration, Instant)>,
+    phase: Phase,
+    future: impl Future<Output = T> + Send + 'static,
+) -> std::result::Result<T, Failure> {
+    let limited = async move {
+        match deadline {
+            None => Ok(future.await),
+            Some((limit, deadline)) => timeout_at(deadline, future)
+                .await
+                .map_err(|_| Failure::too_late(phase, limit)),
+        }
+    };
+    drive(driver, limited).await?
+}
+
 /// Has a future that does I/O run by itself.
 pub(crate) fn spawn(
     driver: Driver,
@@ -198,14 +219,14 @@ impl Wake for Unpark {
 /// One request, ready to be sent.
 pub(crate) struct Call {
     transport: Arc<Transport>,
-    request: http::Request<Bytes>,
+    request: http::Request<Body>,
     limits: Limits,
 }
 
 impl Call {
     pub(crate) fn new(
         transport: Arc<Transport>,
-        request: http::Request<Bytes>,
+        request: http::Request<Body>,
         limits: Limits,
     ) -> Self {
         Self {
@@ -223,8 +244,8 @@ impl Call {
         let started = self.limits.started;
         let attempt = Arc::new(Attempt::new(self.limits.connect));
         let pool = self.transport.pool();
-        let (parts, body) = self.request.into_parts();
-        let mut request = http::Request::from_parts(parts, Full::new(body));
+        let mut request = self.request;
+        let watch = request.body().watch();
         // It is filled in the moment in which a connection was found for the request.
         let connection = capture_connection(&mut request);
         let mut exchanging = Exchanging {
@@ -233,7 +254,10 @@ impl Call {
             is_over: false,
         };
         let exchange = Attempt::scope(&attempt, async {
-            let answer = pool.request(request).await.map_err(Failure::of_client)?;
+            let answer = pool.request(request).await.map_err(|error| {
+                let trouble = watch.as_ref().and_then(|watch| watch.trouble());
+                trouble.map_or_else(|| Failure::of_client(error), Failure::of_upload)
+            })?;
             attempt.enter(Phase::Read);
             let (parts, body) = answer.into_parts();
             let body = body.collect().await.map_err(Failure::of_body)?;
@@ -244,11 +268,28 @@ impl Call {
             exchanging.is_over = true;
             return outcome;
         };
-        let outcome = timeout_at(deadline, exchange).await;
+        let mut exchange = pin!(exchange);
+        let mut until = deadline;
+        let outcome = loop {
+            if let Ok(outcome) = timeout_at(until, exchange.as_mut()).await {
+                break Some(outcome);
+            }
+            // A large file may take longer than the limit, as long as it is on its way.
+            let touched = watch.as_ref().and_then(|watch| watch.touched());
+            match touched.and_then(|touched| touched.checked_add(limit)) {
+                Some(later) if later > until => until = later,
+                _ => break None,
+            }
+        };
         exchanging.is_over = true;
         match outcome {
-            Ok(outcome) => outcome,
-            Err(_) => {
+            Some(outcome) => outcome,
+            None => {
+                let name = if watch.is_some() {
+                    "the limit since the last byte sent"
+                } else {
+                    "the limit of the whole request"
+                };
                 exchanging.avoid_connection();
                 let has_connection = exchanging.connection.connection_metadata().is_some();
                 let phase = match attempt.phase() {
@@ -259,7 +300,7 @@ impl Call {
                 Err(Failure {
                     kind: Kind::Timeout,
                     phase,
-                    limit: Some(("the limit of the whole request", limit)),
+                    limit: Some((name, limit)),
                     may_have_been_sent: has_connection,
                     cause: None,
                 })
@@ -389,6 +430,17 @@ impl Failure {
         }
     }
 
+    /// The request's own body was given up; some of it was sent.
+    fn of_upload(trouble: Arc<Trouble>) -> Self {
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Exchange,
+            limit: None,
+            may_have_been_sent: true,
+            cause: Some(trouble),
+        }
+    }
+
     /// The answer broke off.
     fn of_body(error: hyper::Error) -> Self {
         Self {
@@ -400,11 +452,22 @@ impl Failure {
         }
     }
 
-    /// The platform certificates that a request waits for did not come in its time.
-    pub(crate) fn certificates_timeout(limit: Duration) -> Self {
+    /// The signer elsewhere gave none.
+    pub(crate) fn of_signer(error: ServiceError) -> Self {
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Signing,
+            limit: None,
+            may_have_been_sent: false,
+            cause: Some(error.into()),
+        }
+    }
+
+    /// What a request waits for before it is sent did not come in its time.
+    pub(crate) fn too_late(phase: Phase, limit: Duration) -> Self {
         Self {
             kind: Kind::Timeout,
-            phase: Phase::Certificates,
+            phase,
             limit: Some(("the limit of the whole request", limit)),
             may_have_been_sent: false,
             cause: None,

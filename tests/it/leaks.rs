@@ -15,7 +15,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata};
 use wechatpay_chain::{
-    Chain, Client, ClientBuilder, Error, Payload, Request, Response, catalogue, formatter, rsa,
+    Chain, Client, ClientBuilder, Error, Media, Payload, Request, Response, catalogue, formatter,
+    rsa,
 };
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
@@ -492,11 +493,14 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
             .id()
             .transaction_id("MARKed"),
     );
+    let media = Media::new("MARKed.png", "MARKed").meta(json!({ "MARKed": 1 }));
+    shown.debug("Media", &media);
     for payload in [
         Payload::from(json!({ "MARKed": "MARKed" })),
         Payload::from("MARKed"),
         Payload::from(b"MARKed".to_vec()),
         Payload::from(()),
+        Payload::from(&media),
     ] {
         shown.debug("Payload", &payload);
     }

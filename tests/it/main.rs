@@ -13,11 +13,14 @@ mod chain;
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
 mod crypto;
+mod elsewhere;
 mod errors;
 mod leaks;
+mod media;
 mod misbehaviour;
 mod network;
 mod notifications;
+mod pay_params;
 mod platform;
 mod request;
 mod runtimes;

@@ -1076,7 +1076,7 @@ fn each_of_guzzles_client_options_is_an_error_that_names_the_way() {
         ("auth", json!(["user", SECRET]), "signed by itself"),
         ("sink", json!("/tmp/file"), "not in this version"),
         ("stream", json!(true), "not in this version"),
-        ("multipart", json!([]), "not in this version"),
+        ("multipart", json!([]), "Media::from_path"),
         ("form_params", json!({}), "no forms"),
         ("delay", json!(100), "leave it out"),
         ("decode_content", json!(false), "leave it out"),

@@ -321,7 +321,7 @@ async fn a_body_over_2_mb_is_413_and_one_for_media_may_be_larger() {
             (
                 "/v3/merchant/media/upload",
                 3 * 1024 * 1024,
-                StatusCode::NOT_FOUND,
+                StatusCode::BAD_REQUEST,
             ),
         ] {
             let body = "x".repeat(length);

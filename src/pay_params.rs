@@ -1,0 +1,148 @@
+//! What a front end needs to open the payment, signed with the merchant's private key.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::client::{Core, missing};
+use crate::error::{Error, Result};
+use crate::formatter;
+use crate::rsa::PrivateKey;
+
+const PREFIX: &str = "prepay_id=";
+
+/// Signs what a front end needs to open the payment: see
+/// [`Client::pay_params`](crate::Client::pay_params).
+pub struct PayParams {
+    core: Arc<Core>,
+}
+
+impl PayParams {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// For `WeixinJSBridge`'s `getBrandWCPayRequest`, in a page inside WeChat: `appId`, `timeStamp`,
+    /// `nonceStr`, `package`, `signType` and `paySign`.
+    ///
+    /// `prepay_id` is what the order's answer has; a `prepay_id=` before it is taken once.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for an empty text, one with a line break, or a private key that is
+    /// elsewhere; [`Error::Config`] for a client without APIv3's settings.
+    ///
+    /// Source: <https://pay.weixin.qq.com/doc/v3/merchant/4012791857>.
+    pub fn jsapi(&self, appid: impl AsRef<str>, prepay_id: impl AsRef<str>) -> Result<Value> {
+        let appid = checked("appid", appid.as_ref())?;
+        let package = format!("{PREFIX}{}", bare(prepay_id.as_ref())?);
+        let (timestamp, nonce) = (formatter::timestamp(), formatter::nonce());
+        let signature = self.sign([appid, &timestamp, &nonce, &package])?;
+        Ok(json!({
+            "appId": appid,
+            "timeStamp": timestamp,
+            "nonceStr": nonce,
+            "package": package,
+            "signType": "RSA",
+            "paySign": signature,
+        }))
+    }
+
+    /// For `wx.requestPayment` in a mini program: the same as [`jsapi`](Self::jsapi), and the
+    /// `appId` in it does no harm there.
+    ///
+    /// # Errors
+    /// As [`jsapi`](Self::jsapi).
+    pub fn mini_program(
+        &self,
+        appid: impl AsRef<str>,
+        prepay_id: impl AsRef<str>,
+    ) -> Result<Value> {
+        self.jsapi(appid, prepay_id)
+    }
+
+    /// For the SDK inside an app: `appid`, `partnerid`, `prepayid`, `package`, `noncestr`,
+    /// `timestamp` and `sign`. iOS wants the timestamp as a number: parse it there.
+    ///
+    /// # Errors
+    /// As [`jsapi`](Self::jsapi).
+    ///
+    /// Source: <https://pay.weixin.qq.com/doc/v3/merchant/4013070351>.
+    pub fn app(&self, appid: impl AsRef<str>, prepay_id: impl AsRef<str>) -> Result<Value> {
+        let appid = checked("appid", appid.as_ref())?;
+        let prepay_id = bare(prepay_id.as_ref())?;
+        let (timestamp, nonce) = (formatter::timestamp(), formatter::nonce());
+        let signature = self.sign([appid, &timestamp, &nonce, prepay_id])?;
+        Ok(json!({
+            "appid": appid,
+            "partnerid": self.core.mchid,
+            "prepayid": prepay_id,
+            "package": "Sign=WXPay",
+            "noncestr": nonce,
+            "timestamp": timestamp,
+            "sign": signature,
+        }))
+    }
+
+    /// The signature in base64 of any lines, with a line feed after each: for front ends that are
+    /// not above.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for a line that holds a line break, or a private key that is elsewhere;
+    /// [`Error::Config`] for a client without APIv3's settings.
+    pub fn sign<L: AsRef<str>>(&self, lines: impl IntoIterator<Item = L>) -> Result<String> {
+        let mut message = String::new();
+        for line in lines {
+            message.push_str(one_line("line", line.as_ref())?);
+            message.push('\n');
+        }
+        Ok(self.key()?.sign(message))
+    }
+
+    fn key(&self) -> Result<&PrivateKey> {
+        let Some(apiv3) = &self.core.v3 else {
+            return Err(missing("private_key", "the merchant's private key"));
+        };
+        apiv3.key.here().map_err(|_| {
+            Error::request(
+                "pay_params: the private key is elsewhere, behind a Signer",
+                "the signature of that service over the lines, each with a line feed: appid, \
+                 timestamp, nonce, and `prepay_id=…` (in an app the bare prepay_id)",
+            )
+        })
+    }
+}
+
+impl fmt::Debug for PayParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayParams")
+            .field("mchid", &self.core.mchid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A prepay_id without what JSAPI puts before it.
+fn bare(prepay_id: &str) -> Result<&str> {
+    let bare = prepay_id.trim();
+    checked("prepay_id", bare.strip_prefix(PREFIX).unwrap_or(bare))
+}
+
+fn checked<'a>(what: &str, text: &'a str) -> Result<&'a str> {
+    match text.trim() {
+        "" => Err(Error::request(
+            format!("pay_params: {what} is empty"),
+            "what the order was made with, and what its answer has",
+        )),
+        text => one_line(what, text),
+    }
+}
+
+fn one_line<'a>(what: &str, text: &'a str) -> Result<&'a str> {
+    if text.contains(['\n', '\r']) {
+        return Err(Error::request(
+            format!("pay_params: {what} holds a line break"),
+            "a text on one line, since lines are what is signed",
+        ));
+    }
+    Ok(text)
+}
