@@ -24,6 +24,8 @@ mod pay_params;
 mod platform;
 mod request;
 mod runtimes;
+#[cfg(feature = "aws-lc-rs")]
+mod sensitive;
 mod settings;
 mod signing;
 mod support;
