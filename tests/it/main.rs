@@ -22,12 +22,14 @@ mod network;
 mod notifications;
 mod pay_params;
 mod platform;
+mod properties;
 mod request;
 mod runtimes;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
 mod settings;
 mod signing;
+mod statements;
 mod support;
 mod templates;
 mod unsent;
