@@ -58,11 +58,11 @@ fn sealed(resource: &[u8]) -> Vec<u8> {
 
 /// The headers that the platform gives a body, and the body.
 fn signed(body: Vec<u8>) -> ([Vec<u8>; 5], Vec<u8>) {
-    let message = [format!("{SENT}\nn0nce\n").as_bytes(), &body, b"\n"].concat();
+    let message = [format!("{SENT}\nN0nce\n").as_bytes(), &body, b"\n"].concat();
     let signature = PLATFORM.sign(message);
     let algorithm = "WECHATPAY2-SHA256-RSA2048";
     let time = SENT.to_string();
-    let values = ["n0nce", SERIAL.trim(), &signature, algorithm, &time];
+    let values = ["N0nce", SERIAL.trim(), &signature, algorithm, &time];
     (values.map(|value| value.as_bytes().to_vec()), body)
 }
 

@@ -441,7 +441,7 @@ fn what_can_not_be_encrypted_is_refused_before_sending_and_not_shown() {
         "list": [{ "name": NAME }, { "name": 5 }], "empty": [],
     });
     for (pointer, says) in [
-        ("/nmae", ["sensitive: /nmae", "matches nothing"]),
+        ("/nickname", ["sensitive: /nickname", "matches nothing"]),
         (
             "/empty/*/name",
             ["sensitive: /empty/*/name", "matches nothing"],
