@@ -98,7 +98,7 @@ pub enum Error {
     Verify(Box<VerifyError>),
     /// A body or a ciphertext is not what it says.
     ///
-    /// When: while an answer is read as JSON, or a ciphertext is opened.
+    /// When: while an answer is read as JSON or XML, or a ciphertext is opened.
     /// What to do: look at the bytes at the position that is given; for a ciphertext, see to the key
     /// that the message names.
     #[error(transparent)]
@@ -245,6 +245,11 @@ impl Error {
     /// A ciphertext that can't be opened.
     pub(crate) fn ciphertext(what: &'static str, problem: impl Into<String>) -> Self {
         Self::Decode(Box::new(DecodeError::ciphertext(what, problem)))
+    }
+
+    /// XML that can't be read, and the byte at which that shows.
+    pub(crate) fn xml(problem: &'static str, text: &str, offset: usize) -> Self {
+        Self::Decode(Box::new(DecodeError::xml(problem, text, offset)))
     }
 
     /// Says which endpoint a mistake belongs to, where the place that found it could not know.
@@ -652,6 +657,8 @@ pub enum SignatureState {
     Absent,
     /// It verified: the error comes from WeChat Pay.
     Verified,
+    /// It is by a key that is not known here.
+    Unknown,
     /// It did not verify.
     Invalid,
 }
@@ -1036,6 +1043,20 @@ impl DecodeError {
     pub(crate) fn of(mut self, what: &'static str) -> Self {
         self.what = what;
         self
+    }
+
+    /// XML that can't be read; nothing of it is kept.
+    pub(crate) fn xml(problem: &'static str, text: &str, offset: usize) -> Self {
+        let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+        let line_start = before.iter().rposition(|&byte| byte == b'\n');
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let column = before.len() - line_start.map_or(0, |end| end + 1) + 1;
+        Self {
+            endpoint: None,
+            what: "the XML can't be read",
+            problem: problem.to_owned(),
+            position: Some((line, column)),
+        }
     }
 
     /// The line of the mistake, from 1; 0 in a ciphertext, which has no lines.

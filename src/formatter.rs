@@ -161,7 +161,8 @@ pub(crate) fn pairs(fields: &Map<String, Value>) -> String {
     text
 }
 
-fn plain(value: &Value) -> Cow<'_, str> {
+/// The text of a field of APIv2, in the sign and in the XML alike.
+pub(crate) fn plain(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Null | Value::Bool(false) => Cow::Borrowed(""),
         Value::Bool(true) => Cow::Borrowed("1"),

@@ -146,7 +146,7 @@ impl Query {
 }
 
 /// Undoes `%XX`, so that a name is compared however it was written.
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {

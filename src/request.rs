@@ -247,7 +247,7 @@ impl Request {
     /// # Errors
     /// What [`wait`](Self::wait) would refuse before sending.
     pub fn into_http(self) -> Result<http::Request<Bytes>> {
-        let unsigned = self.draft()?.seal()?.compose()?;
+        let unsigned = self.draft(Driver::Own)?.seal()?.compose()?;
         buffered(unsigned.sign_here()?.request)
     }
 
@@ -257,7 +257,7 @@ impl Request {
     /// What [`wait`](Self::wait) would refuse before sending; and [`Error::Request`] where the
     /// client has yet to fetch the certificates that verify the answer: [`sign`](Self::sign) does.
     pub fn into_parts(self) -> Result<(http::Request<Bytes>, Answer)> {
-        let draft = self.draft()?;
+        let draft = self.draft(Driver::Own)?;
         if draft.wanting().is_some() {
             let part = "the platform certificates are still to be fetched";
             let wanted = ".sign().await or .sign().wait(), which fetches them";
@@ -438,14 +438,18 @@ impl Request {
 
     /// Everything that is done before a byte leaves.
     async fn prepare(self, driver: Driver) -> Result<Outgoing> {
-        let draft = self.draft()?;
+        let draft = self.draft(driver)?;
         if let Some(store) = draft.wanting() {
             let fetched = refreshed(&draft.core, &store, driver, draft.limits.deadline()).await;
             // Certificates that have expired are better than none.
             if fetched.is_err() && store.keys().is_empty() {
                 fetched.map_err(|error| error.before(&draft.endpoint))?;
             }
-        } else if let Some(store) = draft.store.as_ref().filter(|store| store.is_due()) {
+        } else if let Some(store) = draft
+            .store
+            .as_ref()
+            .filter(|store| store.is_due(driver.now()))
+        {
             refresh_in_background(&draft.core, store, driver);
         }
         let mut sealed = draft.seal()?;
@@ -456,7 +460,7 @@ impl Request {
     }
 
     /// The request as it was asked for, with its mistakes found and its address known.
-    fn draft(mut self) -> Result<Draft> {
+    fn draft(mut self, driver: Driver) -> Result<Draft> {
         let endpoint = self.endpoint();
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake.at(&endpoint));
@@ -479,7 +483,7 @@ impl Request {
         let limits = Limits {
             whole: self.timeout.unwrap_or(core.timeout),
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
-            started: Instant::now(),
+            started: driver.now(),
         };
         let store = apiv3.store_of(&destination);
         Ok(Draft {
@@ -659,7 +663,7 @@ impl Draft {
             limits: Limits {
                 whole: core.timeout,
                 connect: core.connect_timeout,
-                started: Instant::now(),
+                started: Driver::Caller.now(),
             },
             debug: false,
             #[cfg(feature = "aws-lc-rs")]

@@ -56,13 +56,18 @@ pub fn decrypt(ciphertext: impl AsRef<str>, key: impl AsRef<[u8]>) -> Result<Str
     let plain = cipher.decrypt_padded::<Pkcs7>(&mut bytes).ok();
     match plain.and_then(|plain| std::str::from_utf8(plain).ok()) {
         Some(text) => Ok(text.to_owned()),
-        None => Err(Error::ciphertext(
-            WHAT,
-            "it was encrypted under another key, or was cut or altered; the key is the MD5 of the \
-             APIv2 key in lower-case hex, so compare the APIv2 key with the one set on the merchant \
-             platform",
-        )),
+        None => Err(unreadable()),
     }
+}
+
+/// What is said of everything that is wrong after base64.
+pub(crate) fn unreadable() -> Error {
+    Error::ciphertext(
+        WHAT,
+        "it was encrypted under another key, or was cut or altered; the key is the MD5 of the \
+         APIv2 key in lower-case hex, so compare the APIv2 key with the one set on the merchant \
+         platform",
+    )
 }
 
 fn prepared<C: KeyInit>(key: &[u8]) -> Result<C> {

@@ -306,10 +306,12 @@ impl Exchange {
     fn refusal(self, answer: http::Response<Bytes>, now: u64) -> Error {
         let signature = if !answer.headers().contains_key(SIGNATURE) {
             SignatureState::Absent
-        } else if self.verify(&answer, now).is_ok() {
-            SignatureState::Verified
         } else {
-            SignatureState::Invalid
+            match self.verify(&answer, now) {
+                Ok(()) => SignatureState::Verified,
+                Err(Check::Serial { .. }) => SignatureState::Unknown,
+                Err(_) => SignatureState::Invalid,
+            }
         };
         let body = serde_json::from_slice::<Value>(answer.body())
             .ok()

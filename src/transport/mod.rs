@@ -144,6 +144,16 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
+    /// The time by the clock of the runtime that does the I/O.
+    pub(crate) fn now(self) -> Instant {
+        if self.has_runtime() {
+            Instant::now()
+        } else {
+            // tokio's needs thread-locals, which may be gone where a destructor waits.
+            std::time::Instant::now().into()
+        }
+    }
+
     fn has_runtime(self) -> bool {
         match self {
             Self::Caller => Handle::try_current().is_ok(),
@@ -241,7 +251,6 @@ impl Call {
     }
 
     async fn send(self) -> Outcome {
-        let started = self.limits.started;
         let attempt = Arc::new(Attempt::new(self.limits.connect));
         let pool = self.transport.pool();
         let mut request = self.request;
@@ -250,7 +259,7 @@ impl Call {
         let connection = capture_connection(&mut request);
         let mut exchanging = Exchanging {
             connection,
-            started,
+            started: std::time::Instant::now(),
             is_over: false,
         };
         let exchange = Attempt::scope(&attempt, async {
@@ -314,7 +323,7 @@ impl Call {
 /// over HTTP/2 each request would keep it in the pool for the next, until TCP gives up.
 struct Exchanging {
     connection: CaptureConnection,
-    started: Instant,
+    started: std::time::Instant,
     is_over: bool,
 }
 

@@ -20,7 +20,10 @@ use wechatpay_chain::{
 };
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
-use crate::support::{MERCHANT_KEY, PLATFORM_CERTIFICATE, PLATFORM_KEY, PLATFORM_SERIAL, recorded};
+use crate::support::{
+    MERCHANT_KEY, PLATFORM_CERTIFICATE, PLATFORM_KEY, PLATFORM_SERIAL, keeping, recorded,
+    signing_by_certificate,
+};
 
 /// What every marker holds.
 const MARK: &str = "MARKed";
@@ -513,7 +516,9 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
         "Request",
         &client.url("https://api.mch.weixin.qq.com/v3/merchant-service/images/MARKed"),
     );
-    shown.debug("ResponseFuture", &filled(&client).into_future());
+    shown.debug("Pending", &filled(&client).into_future());
+    shown.debug("Signing", &filled(&client).sign());
+    shown.debug("PayParams", &client.pay_params());
     shown.debug("Endpoints", &catalogue::endpoints());
     for endpoint in catalogue::endpoints().take(3) {
         shown.debug("Endpoint", &endpoint);
@@ -523,15 +528,55 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
     requests(&mut shown, &client);
     answers(&mut shown, &client);
     network(&mut shown);
+    platform(&mut shown);
 
     assert_eq!(shown.errors, variants());
     let names = public_names();
-    // `Result` is an alias.
+    let no_types = [
+        "NotificationHeaders",
+        "ResponseFuture",
+        "Result",
+        "ServiceError",
+        "ServiceFuture",
+        "Signer",
+        "Verifier",
+    ];
     let missing: Vec<_> = names
         .iter()
-        .filter(|name| !shown.types.contains(**name) && **name != "Result")
+        .filter(|name| !shown.types.contains(**name) && !no_types.contains(name))
         .collect();
     assert!(missing.is_empty(), "not shown: {missing:?}");
+}
+
+/// What is known of platform keys, and notifications.
+fn platform(shown: &mut Shown) {
+    let sandbox = signing_by_certificate();
+    let client = keeping(&sandbox);
+    let certificates = client.certificates();
+    shown.debug("Certificates", &certificates);
+    for certificate in certificates.wait().unwrap() {
+        shown.debug("PlatformCertificate", &certificate);
+    }
+    shown.debug("PlatformKeys", &client.platform_keys());
+    for key in client.platform_keys().keys() {
+        shown.debug("PlatformKey", key);
+    }
+    let secret = json!({ "MARKed": "MARKed" });
+    let event = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &secret);
+    let incoming = client.notification(&event.headers(), event.body());
+    shown.debug("Incoming", &incoming);
+    shown.debug("Notification", &incoming.wait().unwrap());
+    let forged = sandbox
+        .notification_builder("X", "transaction", &secret)
+        .probe();
+    let forged = forged.build();
+    let refused = client.notification(&forged.headers(), forged.body()).wait();
+    shown.error(&refused.unwrap_err());
+    let other = sandbox
+        .client_builder()
+        .apiv3_key("MARKed-MARKed-MARKed-MARKed-MARK");
+    let error = other.build().unwrap().certificates().wait().unwrap_err();
+    shown.error(&error);
 }
 
 /// Collects the fields of every span and event of this thread, whoever they are from.
