@@ -1103,7 +1103,7 @@ pub(crate) struct Endpoint {
     pub(crate) method: Method,
     pub(crate) template: Cow<'static, str>,
     /// The request that can't be sent, since this one for its platform certificates failed.
-    errand_of: Option<Box<Endpoint>>,
+    errand_of: Option<Box<Self>>,
 }
 
 impl Endpoint {
