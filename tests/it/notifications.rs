@@ -189,7 +189,8 @@ fn headers_come_from_any_framework() {
     client.notification(&slices, body).wait().unwrap();
     client.notification(&array, body).wait().unwrap();
     client.notification(texts.as_slice(), body).wait().unwrap();
-    client.notification(&map, body.to_vec()).wait().unwrap();
+    let copied = bytes::Bytes::copy_from_slice(body);
+    client.notification(&map, copied).wait().unwrap();
     let text = String::from_utf8(body.to_vec()).unwrap();
     client.notification(&map, text).wait().unwrap();
 }
