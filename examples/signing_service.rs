@@ -8,6 +8,10 @@
 //! ```
 
 #![expect(clippy::print_stdout, reason = "an example prints what happens")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value is null where nothing is"
+)]
 
 use std::error::Error;
 use std::sync::Arc;

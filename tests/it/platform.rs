@@ -9,29 +9,9 @@ use tokio::runtime::Builder as Runtime;
 use wechatpay_chain::{Client, Error, Request, Result};
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
-use crate::support::{assert_says, keeping, order, signing_by_certificate};
-
-const MINUTE: Duration = Duration::from_secs(61);
-
-fn paths(sandbox: &Sandbox) -> Vec<String> {
-    let received = sandbox.received();
-    received.iter().map(|it| it.path().to_owned()).collect()
-}
-
-fn fetches(sandbox: &Sandbox) -> usize {
-    let paths = paths(sandbox);
-    paths
-        .iter()
-        .filter(|path| path.ends_with("/certificates"))
-        .count()
-}
-
-/// Moves tokio's clock, and with it the client's.
-async fn pass(time: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(time).await;
-    tokio::time::resume();
-}
+use crate::support::{
+    MINUTE, assert_says, fetches, keeping, order, pass, paths, signing_by_certificate,
+};
 
 #[tokio::test]
 async fn certificates_are_fetched_before_the_first_request_leaves_and_then_no_more() {
