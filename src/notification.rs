@@ -309,7 +309,7 @@ impl Incoming {
 /// What a wrong signature may mean.
 fn suspicion(body: &[u8], key: &str) -> &'static str {
     if opened(body, key).is_ok() {
-        "its content decrypts, so it is genuine but not byte for byte: hand over the raw request \
+        "its content decrypts, so it is probably genuine but not byte for byte: hand over the raw request \
          body as it came, not JSON that was parsed and serialised again"
     } else {
         "if the raw request body was handed over as it came, it is not from WeChat Pay"
