@@ -21,6 +21,7 @@ mod misbehaviour;
 mod network;
 mod pay_params;
 mod platform;
+mod porting;
 mod request;
 mod runtimes;
 mod settings;
