@@ -416,25 +416,16 @@ async fn sync_and_async() -> Outcome {
     let (sandbox, client) = start();
     let refund = refund();
     // [wait]
-    let response = client
-        .chain("v3/refund/domestic/refunds")
-        .post(&refund)
-        .wait()?;
+    let refunds = client.chain("v3/refund/domestic/refunds");
+    let response = refunds.post(&refund).wait()?;
     // [end]
     assert!(response.verified());
     // [await]
-    let response = client
-        .chain("v3/refund/domestic/refunds")
-        .post(&refund)
-        .await?;
+    let response = refunds.post(&refund).await?;
     // [end]
     assert!(response.verified());
     // [then-otherwise]
-    let status = match client
-        .chain("v3/refund/domestic/refunds")
-        .post(&refund)
-        .await
-    {
+    let status = match refunds.post(&refund).await {
         Ok(response) => response.data()?["status"].clone(),
         Err(error) => {
             tracing::warn!(%error, "the refund failed");
@@ -455,7 +446,6 @@ async fn sync_and_async() -> Outcome {
     assert_eq!(refunded.data()?["status"], "PROCESSING");
     let numbers = ["R1", "R2", "R3"];
     // [all-of-a-list]
-    let refunds = client.chain("v3/refund/domestic/refunds");
     let all = numbers.map(|no| refunds.segment(no).get().into_future());
     let responses = try_join_all(all).await?;
     // [end]
@@ -489,12 +479,7 @@ async fn sync_and_async() -> Outcome {
     let bodies = vec![refund.clone(), refund.clone(), refund];
     // [pool]
     let results: Vec<_> = stream::iter(bodies)
-        .map(|body| {
-            client
-                .chain("v3/refund/domestic/refunds")
-                .post(body)
-                .into_future()
-        })
+        .map(|body| refunds.post(body).into_future())
         .buffered(5)
         .collect()
         .await;
@@ -541,12 +526,10 @@ fn options_and_answers() -> Outcome {
     let received = sandbox.received();
     assert_eq!(received[0].target(), received[1].target());
     assert_eq!(received[1].header("Accept-Language"), Some("en"));
+    let refunds = client.chain("v3/refund/domestic/refunds");
     let text = refund().to_string();
     // [body]
-    let response = client
-        .chain("v3/refund/domestic/refunds")
-        .post(text)
-        .wait()?;
+    let response = refunds.post(text).wait()?;
     // [end]
     // [response]
     let status = response.status().as_u16();
@@ -565,6 +548,7 @@ fn options_and_answers() -> Outcome {
 #[tokio::test]
 async fn errors() -> Outcome {
     let (sandbox, client) = start();
+    let refunds = client.chain("v3/refund/domestic/refunds");
     let refund = refund();
     let mut seen = Vec::new();
     let mut act = |what: &'static str, _: &str| seen.push(what);
@@ -576,11 +560,7 @@ async fn errors() -> Outcome {
     for misbehaviour in refusals {
         sandbox.misbehave(misbehaviour);
         // [errors]
-        match client
-            .chain("v3/refund/domestic/refunds")
-            .post(&refund)
-            .wait()
-        {
+        match refunds.post(&refund).wait() {
             Ok(response) => act("save", &response.text()),
             Err(Error::Api(error)) if error.code() == "NOT_ENOUGH" => {
                 act("top up", error.message())
@@ -596,21 +576,13 @@ async fn errors() -> Outcome {
     assert_eq!(seen, ["top up", "query first", "correct"]);
     sandbox.misbehave(Misbehaviour::status(400, "PARAM_ERROR", "参数错误"));
     // [catch-all]
-    if let Err(error) = client
-        .chain("v3/refund/domestic/refunds")
-        .post(&refund)
-        .wait()
-    {
+    if let Err(error) = refunds.post(&refund).wait() {
         tracing::error!(%error, request_id = error.request_id(), "the refund failed");
     }
     // [end]
     sandbox.misbehave(Misbehaviour::status(400, "PARAM_ERROR", "参数错误"));
     // [get-response]
-    let (status, bytes) = match client
-        .chain("v3/refund/domestic/refunds")
-        .post(&refund)
-        .await
-    {
+    let (status, bytes) = match refunds.post(&refund).await {
         Ok(response) => (response.status(), response.bytes().clone()),
         Err(error) => match error.into_response() {
             Some(response) => (response.status(), response.into_body()),
@@ -710,16 +682,13 @@ async fn middlewares() -> Outcome {
         .timeout(Duration::from_secs(10))
         .build()?;
     // [end]
+    let refunds = client.chain("v3/refund/domestic/refunds");
     let refund = refund();
     sandbox.misbehave(Misbehaviour::status(429, "FREQUENCY_LIMITED", "频率超限"));
     // [retry]
     let mut pause = Duration::from_millis(200);
     let response = loop {
-        match client
-            .chain("v3/refund/domestic/refunds")
-            .post(&refund)
-            .await
-        {
+        match refunds.post(&refund).await {
             Err(error) if error.is_retryable() && pause < Duration::from_secs(5) => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
