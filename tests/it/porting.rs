@@ -144,7 +144,7 @@ fn the_guides_have_a_row_for_every_option_of_php_and_say_which_ones_work() {
     let client = offline();
     for name in names {
         let sample = samples.iter().find(|(known, _)| *known == name);
-        let value = sample.map_or(json!("x"), |(_, value)| value.clone());
+        let value = sample.map_or_else(|| json!("x"), |(_, value)| value.clone());
         let request = client
             .chain("v3/certificates")
             .request("POST", json!({ name: value }));
