@@ -23,6 +23,7 @@ mod notifications;
 mod openssl;
 mod pay_params;
 mod platform;
+mod porting;
 mod properties;
 mod request;
 mod runtimes;
