@@ -215,7 +215,7 @@ impl PathText {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.mistake {
-            None => Ok(()),
+            None => self.check_end(),
             Some(Mistake::Recased(segment)) => Err(Error::request(
                 format!("the segment {segment} has capitals, and the catalogue does not know it"),
                 "a value goes through .segment(value), a known path in the letters of its \
@@ -237,6 +237,22 @@ impl PathText {
                 "another value",
             )),
         }
+    }
+
+    /// Refuses a trailing slash where the catalogue has a variable: an empty value was put there.
+    fn check_end(&self) -> Result<(), Error> {
+        let Some(before) = self.text.strip_suffix('/') else {
+            return Ok(());
+        };
+        let mut walk = tree::walk(before);
+        let has_variable = walk.has_variable();
+        if has_variable && !matches!(walk.step(""), Kind::Variable(_)) {
+            return Err(Error::request(
+                "the path ends in a slash where a value belongs, as an empty value leaves it",
+                "the value",
+            ));
+        }
+        Ok(())
     }
 
     /// The path as errors and logs may show it: with names in the place of values.

@@ -1020,7 +1020,7 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
 /// PHP's array of settings; Guzzle's client options follow the rule of request options.
 fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
     const KNOWN: &str = "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, \
-         headers, timeout, connect_timeout";
+         headers, timeout, connect_timeout, debug";
     let mut builder = Client::builder();
     for (name, value) in settings {
         builder = match (name.as_str(), value) {
@@ -1044,6 +1044,8 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
                 }
                 builder
             }
+            // PHP's empty array has no names, and is a list here.
+            ("certs", Value::Array(none)) if none.is_empty() => builder,
             ("apiv3Key", value) => {
                 builder.apiv3_key = Some(secret("apiv3Key", value)?);
                 builder

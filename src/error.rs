@@ -756,7 +756,7 @@ impl fmt::Display for ApiError {
         if self.signature == SignatureState::Invalid {
             f.write_str("; the signature this answer carries does not verify")?;
         }
-        if self.answer.status().is_server_error() && self.endpoint.method != Method::GET {
+        if self.answer.status().is_server_error() && !self.endpoint.has_no_effect() {
             f.write_str("; its effect is unknown: query before repeating it")?;
         }
         write!(f, "{}", RequestId(self.answer.headers()))
@@ -982,7 +982,7 @@ impl fmt::Display for VerifyError {
             write!(f, "; {note}")?;
         }
         match &self.subject {
-            Subject::Answer { endpoint, .. } if !endpoint.is_errand() => {
+            Subject::Answer { endpoint, .. } if !endpoint.has_no_effect() => {
                 f.write_str("; its effect is unknown: query before repeating it")?;
             }
             _ => {}
@@ -1113,6 +1113,11 @@ impl Endpoint {
             template: template.into(),
             errand_of: None,
         }
+    }
+
+    /// Whether nothing comes of it if it arrives once more.
+    fn has_no_effect(&self) -> bool {
+        self.is_errand() || self.method == Method::GET
     }
 
     fn is_errand(&self) -> bool {

@@ -86,7 +86,7 @@ impl Response {
     }
 
     /// The body as JSON in which the texts that these JSON pointers name, `*` for each element of a
-    /// list, are decrypted with the merchant's private key.
+    /// list, are decrypted with the merchant's private key. A list may be empty, and a field null.
     ///
     /// # Errors
     /// [`Error::Decode`] for a pointer that matches nothing, and for a text that is no ciphertext or
@@ -95,7 +95,7 @@ impl Response {
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn decrypt<P: AsRef<str>>(&self, pointers: impl IntoIterator<Item = P>) -> Result<Value> {
         let pointers: Vec<P> = pointers.into_iter().collect();
-        self.opened(&pointers, By::Caller)
+        self.opened(&pointers, By::Reader)
     }
 
     /// The body as JSON in which what the catalogue calls sensitive is decrypted; what is absent or

@@ -40,13 +40,22 @@ pub(crate) fn expand(
     }
     let mut path = String::with_capacity(template.len() + 32);
     let mut from_template = None;
-    for (index, segment) in segments(template).into_iter().enumerate() {
+    let segments = segments(template);
+    let last = segments.len().saturating_sub(1);
+    for (index, segment) in segments.into_iter().enumerate() {
         if from_template.is_some() {
             let problem = "a variable makes a query, and the path goes on behind it";
             return Err(Error::template("?", problem));
         }
         if index > 0 {
             path.push('/');
+        }
+        if segment.is_empty() && index > 0 && index < last {
+            return Err(Error::request(
+                "the path has an empty segment, which an empty value leaves where it is put into \
+                 the text",
+                "the value; a trailing slash is asked for with .chain(\"\")",
+            ));
         }
         if !segment.contains('{') {
             encode_text(&mut path, segment, is_path_text);
@@ -68,6 +77,13 @@ pub(crate) fn expand(
         let body = filled.strip_prefix('/').unwrap_or(filled);
         if body.split('/').any(str::is_empty) && !may_be_empty(segment) {
             let name = self::names(segment)?.first().copied().unwrap_or_default();
+            if filled.contains("://") {
+                let problem = format!(
+                    "the variable {name} holds an absolute address; one that WeChat Pay itself \
+                     returned goes through client.url(address)"
+                );
+                return Err(Error::template(name, problem));
+            }
             let problem = format!(
                 "the variable {name} leaves a path segment empty; give it a value (a trailing \
                  slash is asked for by `{{empty}}`)"

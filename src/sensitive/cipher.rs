@@ -15,6 +15,9 @@ const POINTER_WANTED: &str = "a JSON pointer to a text, such as /payer/name or /
 pub(crate) enum By {
     /// The caller: each of them has to be there.
     Caller,
+    /// The caller, of an answer: each has to be there, but a list may have no elements, and a field
+    /// may be null.
+    Reader,
     /// The catalogue, which names all that the endpoint may have: one that is absent or null is
     /// none.
     Catalogue,
@@ -203,7 +206,12 @@ fn texts<'a>(
     for pointer in pointers.iter().map(|pointer| pointer.as_ref()) {
         well_formed(pointer)?;
         let places = places(body, pointer);
-        if places.is_empty() && by == By::Caller {
+        let may_be_absent = match by {
+            By::Caller => false,
+            By::Reader => meets_empty_list(body, pointer),
+            By::Catalogue => true,
+        };
+        if places.is_empty() && !may_be_absent {
             let seen = "it matches nothing in the body";
             return Err(Problem::new(pointer, seen, POINTER_WANTED));
         }
@@ -212,7 +220,7 @@ fn texts<'a>(
                 Value::String(text) => {
                     texts.insert(place, text.as_str());
                 }
-                Value::Null if by == By::Catalogue => {}
+                Value::Null if by != By::Caller => {}
                 other => {
                     let seen = format!("{}, where a text is wanted", kind(other));
                     return Err(Problem::new(&place, seen, POINTER_WANTED));
@@ -221,6 +229,17 @@ fn texts<'a>(
         }
     }
     Ok(texts)
+}
+
+/// Whether a `*` of the pointer stands for the elements of a list that has none.
+fn meets_empty_list(body: &Value, pointer: &str) -> bool {
+    pointer.match_indices("/*").any(|(end, _)| {
+        let before = pointer.get(..end).unwrap_or_default();
+        let lists = places(body, before);
+        lists
+            .iter()
+            .any(|(_, list)| list.as_array().is_some_and(Vec::is_empty))
+    })
 }
 
 fn kind(value: &Value) -> &'static str {

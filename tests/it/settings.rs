@@ -900,6 +900,11 @@ fn the_factory_takes_phps_keys() {
     let header = request.headers()["authorization"].to_str().unwrap();
     assert!(header.contains("mchid=\"1900000109\""), "{header}");
     Client::factory(factory()).unwrap();
+    // PHP's empty array.
+    let mut without = factory();
+    without["certs"] = json!([]);
+    without["apiv3Key"] = json!(APIV3_KEY);
+    Client::factory(without).unwrap();
 }
 
 #[test]
