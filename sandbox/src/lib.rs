@@ -133,6 +133,7 @@
 
 mod accept;
 mod answer;
+mod apiv2;
 #[doc(hidden)]
 pub mod authenticate;
 mod canned;
@@ -145,9 +146,11 @@ mod keys;
 mod media;
 mod misbehaviour;
 mod notification;
+mod orders;
 mod platform;
 mod received;
 mod route;
+mod xml;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -166,6 +169,7 @@ use wechatpay_chain::{Client, ClientBuilder};
 use crate::accept::Server;
 use crate::gateway::Gateway;
 use crate::keys::Padding;
+use crate::orders::NotPaid;
 
 pub use crate::canned::CannedAnswer;
 pub use crate::misbehaviour::Misbehaviour;
@@ -473,6 +477,56 @@ impl Sandbox {
             resource_type.as_ref(),
             resource,
         )
+    }
+
+    /// Has the user pay an order of the test merchant, whichever API it came by, and returns its
+    /// `transaction_id`. A payment by code that waits for the user's password is paid so, too.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) when there is no such order, and
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it can't be paid: it is paid already,
+    /// closed or expired, or its prepay_id is too old. The text says which.
+    pub fn pay(&self, out_trade_no: impl AsRef<str>) -> io::Result<String> {
+        let out_trade_no = out_trade_no.as_ref();
+        let orders = &self.gateway.business.orders;
+        let order = orders
+            .pay(keys::MCHID, out_trade_no, clock::now())
+            .map_err(|why| {
+                let kind = match why {
+                    NotPaid::Unknown => io::ErrorKind::NotFound,
+                    _ => io::ErrorKind::InvalidInput,
+                };
+                io::Error::new(
+                    kind,
+                    format!("the order {out_trade_no:?} was not paid: {why}"),
+                )
+            })?;
+        let payment = order.payment.map(|payment| payment.transaction_id);
+        Ok(payment.unwrap_or_default())
+    }
+
+    /// APIv2's notification of a payment: XML with a `sign`, of HMAC-SHA256 where the fields have a
+    /// `sign_type` that says so, else of MD5.
+    ///
+    /// The fields are those of a JSON object. Of an order that the sandbox knows by its
+    /// `out_trade_no`, the other fields are filled in; what is given takes their place, and `null`
+    /// leaves one out. A `sign` that is given is not replaced.
+    #[must_use]
+    pub fn notification_v2(&self, fields: &Value) -> Notification {
+        let orders = &self.gateway.business.orders;
+        Notification::apiv2(apiv2::payment(orders, fields, clock::now()))
+    }
+
+    /// APIv2's notification of a refund: its fields are in `req_info`, encrypted under the APIv2
+    /// key, and nothing is signed.
+    ///
+    /// Of a refund that the sandbox knows by its `out_refund_no`, the other fields are filled in,
+    /// as for [`notification_v2`](Self::notification_v2).
+    #[must_use]
+    pub fn refund_notification_v2(&self, fields: &Value) -> Notification {
+        let orders = &self.gateway.business.orders;
+        Notification::apiv2(apiv2::refund(orders, fields, clock::now()))
     }
 
     /// POSTs a notification to the merchant's server, and returns the status and the body of its
