@@ -1,4 +1,4 @@
-//! An honest WeChat Pay APIv3 gateway on loopback, for tests.
+//! An honest WeChat Pay gateway on loopback, for tests: APIv3 and APIv2.
 //!
 //! [`Sandbox::start`] opens a gateway on a free port of 127.0.0.1, with TLS, HTTP/1.1 and HTTP/2.
 //! It checks what WeChat Pay checks, by its own reading of the rules and with no code of any
@@ -116,6 +116,43 @@
 //! [`decrypt`](Sandbox::decrypt) opens a sensitive field of a request, and
 //! [`encrypt_for_merchant`](Sandbox::encrypt_for_merchant) makes one for an answer.
 //!
+//! # APIv2
+//!
+//! The same port speaks APIv2: XML signed with MD5 or HMAC-SHA256, as `sign_type` says, and answered
+//! in kind. It knows `pay/unifiedorder`, `pay/orderquery`, `pay/closeorder`, `pay/micropay`,
+//! `secapi/pay/reverse`, `secapi/pay/refund`, `pay/refundquery`, `mmpaymkttransfers/sendredpack`,
+//! `mmpaymkttransfers/gethbinfo`, and `pay/downloadbill`, which gives the same bill for every day.
+//! [`answer_with`](Sandbox::answer_with) gives an answer for any other, to a request whose `sign` is
+//! right.
+//!
+//! Orders and refunds have the states that WeChat Pay gives them. [`pay`](Sandbox::pay) is the user
+//! who pays; [`notification_v2`](Sandbox::notification_v2) and
+//! [`refund_notification_v2`](Sandbox::refund_notification_v2) are what the merchant is told then:
+//!
+//! ```
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! use serde_json::json;
+//!
+//! let paid = json!({ "out_trade_no": "1217752501201407033233368018", "total_fee": 100 });
+//! let notification = sandbox.notification_v2(&paid);
+//! assert!(notification.body().starts_with(b"<xml>"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A payment by code succeeds at once, unless the request has the header
+//! `Wechatpay-Negative-Test` or its `out_trade_no` begins with `SANDBOX_`: with
+//! `MICROPAY_USERPAYING` or `SANDBOX_USERPAYING_…` the user has to type a password, which
+//! [`pay`](Sandbox::pay) does, and with `MICROPAY_PAYERROR` or `SANDBOX_PAYERROR_…` it fails.
+//!
+//! TLS asks every client for a certificate, and takes any and none. What moves money out needs that
+//! of the merchant, under `secapi/`, `mmpaymkttransfers/` and `mmpaysptrans/`, and is answered with
+//! nginx's page otherwise; plain http waives it. [`Received::client_certificate`] tells what came.
+//!
+//! # Other languages
+//!
+//! `cargo run --example serve` starts a sandbox that says in JSON what a client needs, and takes
+//! orders to pay from its standard input.
+//!
 //! # What it checks
 //!
 //! In this order: that there is a `User-Agent` and an `Accept` (400 `INVALID_REQUEST`); the form of
@@ -124,6 +161,10 @@
 //! and the bytes of the body (of an upload those of its part `meta`), and that the nonce was not used before (401 `SIGN_ERROR`); path and
 //! method (404, 405); fields, types and enumerations (400 `PARAM_ERROR`). A body over 2 MB is
 //! answered with 413 before all this.
+//!
+//! Of an APIv2 request, which is told by its path and by having no `Authorization`: the client
+//! certificate (400 and a page); method, body, encoding and XML; `sign_type`, the merchant number,
+//! `nonce_str` and `sign` (`return_code` FAIL); then the endpoint's own fields.
 //!
 //! # Its keys are public
 //!
@@ -231,8 +272,8 @@ impl Sandbox {
 
     /// What a client of the test merchant needs in order to call this gateway, and nothing else:
     /// merchant number, serial, private key, base_uri and the authority of its TLS. There is no
-    /// platform key, no APIv3 key and no APIv2 key: [`client`](Self::client) adds them, a test may
-    /// add what it is about.
+    /// platform key, no APIv3 key, no APIv2 key and no client certificate: [`client`](Self::client)
+    /// adds them, a test may add what it is about.
     #[must_use]
     pub fn client_builder(&self) -> ClientBuilder {
         client_builder(&self.base_uri(), self.root_certificate())
@@ -319,6 +360,7 @@ impl Sandbox {
             ("WECHATPAY_CERTS", &certs),
             ("WECHATPAY_APIV3_KEY", self.apiv3_key()),
             ("WECHATPAY_SECRET", self.secret()),
+            ("WECHATPAY_MERCHANT_CERT", self.merchant_certificate()),
             ("WECHATPAY_BASE_URI", &base_uri),
         ];
         if let Some(root) = self.root_certificate() {
@@ -759,5 +801,6 @@ fn client(base_uri: &str, root_certificate: Option<&str>) -> wechatpay_chain::Re
         .cert(keys::PLATFORM_SERIAL, keys::PLATFORM_PUBLIC_KEY)
         .apiv3_key(keys::APIV3_KEY)
         .secret(keys::SECRET)
+        .merchant(keys::MERCHANT_CERTIFICATE, keys::MERCHANT_PRIVATE_KEY)
         .build()
 }
