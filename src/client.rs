@@ -271,6 +271,11 @@ impl Client {
     /// The platform certificates, fetched from the host of `base_uri` by `.await` or `.wait()`: with
     /// serial, dates and PEM, to be saved.
     ///
+    /// They are at `v3/certificates` behind `base_uri`'s path (so `https://…/hk/` leads to
+    /// `/hk/v3/certificates`), and at `v3/global/certificates` of `apihk`, `apius` and
+    /// `apieu.mch.weixin.qq.com`. Requests to another host have certificates of their own, from
+    /// there.
+    ///
     /// A client that has the APIv3 key and no platform key does so by itself. At most one fetch a
     /// minute is made; a call within it gets what the last one brought.
     ///

@@ -657,6 +657,8 @@ pub enum SignatureState {
     Absent,
     /// It verified: the error comes from WeChat Pay.
     Verified,
+    /// It is by a key that is not known here.
+    Unknown,
     /// It did not verify.
     Invalid,
 }
@@ -903,8 +905,13 @@ impl fmt::Display for VerifyError {
                 Outline(&self.answer)
             ),
             Check::Malformed { header, given } => {
+                let is_empty = given.is_empty();
                 let given = Short(given);
                 match *header {
+                    _ if is_empty => write!(
+                        f,
+                        "{header} has a value which is no text, or two different ones, or is empty"
+                    ),
                     "Wechatpay-Signature-Type" => write!(
                         f,
                         "{header} is {given:?}, an algorithm this version does not know; wanted: \
@@ -919,10 +926,7 @@ impl fmt::Display for VerifyError {
                         "{header} is {given:?}, and its body is not that, or this version can't undo \
                          it; wanted: gzip or none"
                     ),
-                    _ => write!(
-                        f,
-                        "{header} has a value which is no text, or two different ones"
-                    ),
+                    _ => write!(f, "{header} is {given:?}, which can't be"),
                 }
             }
             Check::Clock { local, remote } => {
@@ -1099,7 +1103,7 @@ pub(crate) struct Endpoint {
     pub(crate) method: Method,
     pub(crate) template: Cow<'static, str>,
     /// The request that can't be sent, since this one for its platform certificates failed.
-    errand_of: Option<Box<Endpoint>>,
+    errand_of: Option<Box<Self>>,
 }
 
 impl Endpoint {

@@ -105,6 +105,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Platform keys
+//!
+//! WeChat Pay's public key, platform certificates, or both verify its answers. With the APIv3 key
+//! and neither of them the client fetches the certificates before its first request and keeps them
+//! current; see [`Client::platform_keys`], [`Client::certificates`] and
+//! [`Client::replace_platform_keys`].
+//!
+//! # Notifications
+//!
+//! [`Client::notification`] takes the headers and the raw body of any framework, checks and
+//! decrypts:
+//!
+//! ```
+//! # use serde_json::json;
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! # let client = sandbox.client();
+//! # let sent = sandbox.notification(
+//! #     "TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "T1" }));
+//! # let (headers, body) = (sent.headers(), sent.body());
+//! let event = client.notification(&headers, body).wait()?;
+//! assert_eq!(event.event_type(), "TRANSACTION.SUCCESS");
+//! assert_eq!(event.data()["out_trade_no"], "T1");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Another HTTP client
 //!
 //! [`Request::into_parts`] gives the signed request and what verifies its answer: the pair is the
@@ -136,8 +161,8 @@
 //!
 //! # Not in this version
 //!
-//! APIv2, platform certificates that refresh, notifications, sensitive fields, downloads, proxies
-//! and retries. What asks for one of them is an error that says so.
+//! APIv2, downloads to a file, proxies and retries. What asks for one of them is an error that says
+//! so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]

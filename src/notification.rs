@@ -186,7 +186,8 @@ fn of_pairs(pairs: impl Iterator<Item = (impl AsRef<str>, impl AsRef<[u8]>)>) ->
         let value = HeaderValue::from_bytes(value).or_else(|_| HeaderValue::from_bytes(&[0xff]));
         if let Ok(value) = value {
             // Two different ones are refused, and more tell no more.
-            if headers.get_all(name).iter().count() < 2 {
+            let known = headers.get_all(name);
+            if known.iter().count() < 2 && known.iter().all(|known| *known != value) {
                 headers.append(name, value);
             }
         }

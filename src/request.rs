@@ -785,15 +785,14 @@ impl Draft {
         seal(&asked.pointers, &asked.query, By::Caller)?;
         if asked.known {
             let endpoint = endpoint.as_ref();
-            let known = |fields: Option<Vec<&str>>, asked: &[String]| {
-                let fields = fields.unwrap_or_default().into_iter().map(str::to_owned);
-                fields
-                    .filter(|field| !asked.contains(field))
-                    .collect::<Vec<_>>()
-            };
-            let pointers = endpoint.map(|endpoint| endpoint.sensitive_request().collect());
-            let names = endpoint.map(|endpoint| endpoint.sensitive_query().collect());
-            let (pointers, names) = (known(pointers, &asked.pointers), known(names, &asked.query));
+            let pointers: Vec<_> = endpoint
+                .into_iter()
+                .flat_map(|it| it.sensitive_request())
+                .collect();
+            let names: Vec<_> = endpoint
+                .into_iter()
+                .flat_map(|it| it.sensitive_query())
+                .collect();
             if pointers.is_empty() && names.is_empty() {
                 return Err(Error::request(
                     "sensitive_known: the catalogue knows no sensitive field of a request to this \
@@ -801,6 +800,14 @@ impl Draft {
                     ".sensitive([\"/pointer/to/field\"])",
                 ));
             }
+            // What the caller named is encrypted already.
+            let left = |fields: Vec<&str>, asked: &[String]| {
+                let fields = fields.into_iter().map(str::to_owned);
+                fields
+                    .filter(|field| !asked.contains(field))
+                    .collect::<Vec<_>>()
+            };
+            let (pointers, names) = (left(pointers, &asked.pointers), left(names, &asked.query));
             seal(&pointers, &names, By::Catalogue)?;
         }
         self.destination.renew_query()?;

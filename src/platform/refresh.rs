@@ -246,27 +246,18 @@ async fn refresh(core: Weak<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
     if state.ended != seen || !state.may_fetch(Instant::now()) {
         return state.outcome();
     }
-    let Some(unsigned) = core.upgrade().map(|core| begin(&core, &store.place)) else {
-        return Ok(());
-    };
-    let (call, exchange) = unsigned?.sign(Driver::Caller).await?.split();
-    // It does not keep the client while the answer is awaited.
-    let sent = exchange.sent;
-    drop(exchange.core);
-    let answer = call.run(Driver::Caller).await;
-    let Some(core) = core.upgrade() else {
+    let Some(fetched) = fetch(&core, &store.place).await else {
         return Ok(());
     };
     let now = Instant::now();
-    let wall = formatter::now();
-    match settle(core, sent, answer, wall) {
+    match fetched {
         Ok(certificates) => {
             tracing::debug!(
                 host = store.place.host(),
                 count = certificates.len(),
                 "platform certificates were fetched"
             );
-            store.set(state.succeeded(certificates, now, wall));
+            store.set(state.succeeded(certificates, now, formatter::now()));
             Ok(())
         }
         Err(error) => {
@@ -274,6 +265,24 @@ async fn refresh(core: Weak<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
             Err(error)
         }
     }
+}
+
+/// The certificates of a host; `None` when the client is gone.
+async fn fetch(core: &Weak<Core>, place: &Place) -> Option<Result<Vec<PlatformCertificate>>> {
+    let unsigned = begin(&core.upgrade()?, place);
+    let signed = match unsigned {
+        Ok(unsigned) => unsigned.sign(Driver::Caller).await,
+        Err(error) => Err(error),
+    };
+    let (call, exchange) = match signed {
+        Ok(signed) => signed.split(),
+        Err(error) => return Some(Err(error)),
+    };
+    // It does not keep the client while the answer is awaited.
+    let sent = exchange.sent;
+    drop(exchange.core);
+    let answer = call.run(Driver::Caller).await;
+    Some(settle(core.upgrade()?, sent, answer))
 }
 
 fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
@@ -292,9 +301,8 @@ fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
 /// Trusts an answer whose certificates the APIv3 key opens and one of which signed it.
 fn settle(
     core: Arc<Core>,
-    sent: Sent,
+    mut sent: Sent,
     answer: std::result::Result<http::Response<Bytes>, Failure>,
-    wall: u64,
 ) -> Result<Vec<PlatformCertificate>> {
     let answer = match answer {
         Ok(answer) => plain(answer),
@@ -305,7 +313,6 @@ fn settle(
         .as_ref()
         .and_then(|apiv3| apiv3.apiv3_key.as_deref());
     let opened = certificate::opened(answer.body(), apiv3_key.map_or("", String::as_str));
-    let mut sent = sent;
     if let Ok(certificates) = &opened {
         sent.trust = sent.trust.with_fetched(certificate::key_set(certificates));
     }
@@ -313,14 +320,18 @@ fn settle(
     let refuse = |problem| Error::certificates(endpoint, problem);
     match (Exchange { core, sent }.accept(answer), opened) {
         (Ok(_), opened) => opened
-            .and_then(|certificates| certificate::valid(certificates, wall))
+            .and_then(|certificates| certificate::valid(certificates, formatter::now()))
             .map_err(refuse),
         // A certificate that could not be opened can't be the one that signed.
-        (Err(Error::Verify(error)), Err(problem)) if matches!(error.check(), Check::Serial { unknown, .. } if !is_public_key_id(unknown)) => {
+        (Err(Error::Verify(error)), Err(problem)) if is_unknown_certificate(error.check()) => {
             Err(refuse(problem))
         }
         (Err(error), _) => Err(error),
     }
+}
+
+fn is_unknown_certificate(check: &Check) -> bool {
+    matches!(check, Check::Serial { unknown, .. } if !is_public_key_id(unknown))
 }
 
 /// The platform certificates, by `.await` or [`.wait()`](Self::wait): see

@@ -306,10 +306,12 @@ impl Exchange {
     fn refusal(self, answer: http::Response<Bytes>, now: u64) -> Error {
         let signature = if !answer.headers().contains_key(SIGNATURE) {
             SignatureState::Absent
-        } else if self.verify(&answer, now).is_ok() {
-            SignatureState::Verified
         } else {
-            SignatureState::Invalid
+            match self.verify(&answer, now) {
+                Ok(()) => SignatureState::Verified,
+                Err(Check::Serial { .. }) => SignatureState::Unknown,
+                Err(_) => SignatureState::Invalid,
+            }
         };
         let body = serde_json::from_slice::<Value>(answer.body())
             .ok()
@@ -474,17 +476,26 @@ pub(crate) fn plain(answer: http::Response<Bytes>) -> http::Response<Bytes> {
             if !is_gzip(encoding) {
                 return answer;
             }
+            if answer.body().is_empty() {
+                return without_encoding(answer, None);
+            }
         }
         _ => return answer,
     }
-    let mut body = Vec::new();
-    let unzipped = MultiGzDecoder::new(answer.body().as_ref())
-        .take(LARGEST_UNZIPPED + 1)
-        .read_to_end(&mut body);
-    match unzipped {
-        Ok(length) if length as u64 <= LARGEST_UNZIPPED => without_encoding(answer, Some(body)),
-        _ => answer,
+    match unzipped(answer.body(), LARGEST_UNZIPPED) {
+        Some(body) => without_encoding(answer, Some(body)),
+        None => answer,
     }
+}
+
+/// What is in a gzip, if that is no more than `largest` bytes.
+fn unzipped(gzip: &[u8], largest: u64) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    let length = MultiGzDecoder::new(gzip)
+        .take(largest + 1)
+        .read_to_end(&mut body)
+        .ok()?;
+    (length as u64 <= largest).then_some(body)
 }
 
 fn without_encoding(
@@ -681,6 +692,11 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
     use crate::{Client, rsa};
 
@@ -720,6 +736,30 @@ mod tests {
             };
             assert_eq!(*error.check(), Check::Clock { local: NOW, remote });
         }
+    }
+
+    #[test]
+    fn a_gzip_is_not_expanded_beyond_the_limit() {
+        let zeros = vec![0; 64 * 1024];
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&zeros).unwrap();
+        let bomb = encoder.finish().unwrap();
+        assert!(bomb.len() < 200, "{}", bomb.len());
+        assert_eq!(unzipped(&bomb, 64 * 1024), Some(zeros));
+        assert_eq!(unzipped(&bomb, 64 * 1024 - 1), None);
+        // However many of them stand in a row.
+        assert_eq!(unzipped(&bomb.repeat(100), 64 * 1024), None);
+    }
+
+    #[test]
+    fn an_answer_whose_gzip_can_not_be_undone_stays_as_it_is() {
+        let packed = |body: &'static [u8]| {
+            let answer = http::Response::builder().header(CONTENT_ENCODING, "gzip");
+            plain(answer.body(Bytes::from_static(body)).unwrap())
+        };
+        let answer = packed(b"no gzip");
+        assert_eq!(answer.headers()[CONTENT_ENCODING], "gzip");
+        assert_eq!(answer.body(), "no gzip");
     }
 
     #[test]

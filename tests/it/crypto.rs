@@ -1,8 +1,5 @@
 //! The helpers under PHP's names, against what PHP, OpenSSL and users recorded.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -10,6 +7,7 @@ use wechatpay_chain::hash::{self, SignType};
 use wechatpay_chain::rsa::{self, PrivateKey, PublicKey};
 use wechatpay_chain::{Client, Error, aes_ecb, aes_gcm, pem};
 
+use crate::openssl::OpenSsl;
 use crate::support::{
     MERCHANT_KEY, MERCHANT_PUBLIC, MERCHANT_SERIAL, PLATFORM_CERTIFICATE, PLATFORM_SERIAL,
 };
@@ -535,54 +533,6 @@ fn a_ciphertext_for_another_key_is_explained_and_a_plain_text_is_called_none() {
             .unwrap(),
         "张三"
     );
-}
-
-/// The `openssl` command in a directory of its own, which goes when this does.
-struct OpenSsl {
-    directory: PathBuf,
-}
-
-impl OpenSsl {
-    /// Says so where there is no such command.
-    #[expect(clippy::print_stderr, reason = "what was skipped shall be seen")]
-    fn new(name: &str) -> Option<Self> {
-        if Command::new("openssl").arg("version").output().is_err() {
-            eprintln!("skipped: there is no openssl command");
-            return None;
-        }
-        let name = format!("wechatpay-chain-{name}-{}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&directory).unwrap();
-        Some(Self { directory })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), content).unwrap();
-    }
-
-    fn text(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    /// Runs it with the words of a line, and gives what it prints.
-    fn run(&self, line: &str) -> Vec<u8> {
-        let mut command = Command::new("openssl");
-        command.args(line.split(' ')).current_dir(&self.directory);
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {line}: {said}");
-        output.stdout
-    }
-}
-
-impl Drop for OpenSsl {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
 }
 
 #[test]

@@ -19,12 +19,18 @@ mod leaks;
 mod media;
 mod misbehaviour;
 mod network;
+mod notifications;
+mod openssl;
 mod pay_params;
 mod platform;
+mod properties;
 mod request;
 mod runtimes;
+#[cfg(feature = "aws-lc-rs")]
+mod sensitive;
 mod settings;
 mod signing;
+mod statements;
 mod support;
 mod templates;
 mod unsent;

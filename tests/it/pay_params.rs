@@ -1,8 +1,11 @@
 //! What a front end needs to open the payment.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use wechatpay_chain::rsa::PublicKey;
 use wechatpay_chain::{Client, Error};
 
+use crate::openssl::OpenSsl;
 use crate::support::{MERCHANT_PUBLIC, assert_says, offline};
 
 const APPID: &str = "wx8888888888888888";
@@ -68,6 +71,29 @@ fn an_app_signs_the_bare_prepay_id() {
             PREPAY,
         ];
         assert_signed(lines, text(&values, "sign"));
+    }
+}
+
+#[test]
+fn openssl_verifies_the_signatures() {
+    let Some(openssl) = OpenSsl::new("pay") else {
+        return;
+    };
+    let params = offline().pay_params();
+    let jsapi = params.jsapi(APPID, PREPAY).unwrap();
+    let app = params.app(APPID, PREPAY).unwrap();
+    openssl.write("public", MERCHANT_PUBLIC);
+    for (values, names) in [
+        (
+            jsapi,
+            ["appId", "timeStamp", "nonceStr", "package", "paySign"],
+        ),
+        (app, ["appid", "timestamp", "noncestr", "prepayid", "sign"]),
+    ] {
+        let [appid, time, nonce, order, signature] = names.map(|name| text(&values, name));
+        openssl.write("message", format!("{appid}\n{time}\n{nonce}\n{order}\n"));
+        openssl.write("signature", STANDARD.decode(signature).unwrap());
+        openssl.run("dgst -sha256 -verify public -signature signature message");
     }
 }
 

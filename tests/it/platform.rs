@@ -9,29 +9,9 @@ use tokio::runtime::Builder as Runtime;
 use wechatpay_chain::{Client, Error, Request, Result};
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
-use crate::support::{assert_says, keeping, order, signing_by_certificate};
-
-const MINUTE: Duration = Duration::from_secs(61);
-
-fn paths(sandbox: &Sandbox) -> Vec<String> {
-    let received = sandbox.received();
-    received.iter().map(|it| it.path().to_owned()).collect()
-}
-
-fn fetches(sandbox: &Sandbox) -> usize {
-    let paths = paths(sandbox);
-    paths
-        .iter()
-        .filter(|path| path.ends_with("/certificates"))
-        .count()
-}
-
-/// Moves tokio's clock, and with it the client's.
-async fn pass(time: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(time).await;
-    tokio::time::resume();
-}
+use crate::support::{
+    MINUTE, assert_says, fetches, keeping, order, pass, paths, signing_by_certificate,
+};
 
 #[tokio::test]
 async fn certificates_are_fetched_before_the_first_request_leaves_and_then_no_more() {
@@ -443,6 +423,48 @@ where
         result.unwrap();
     }
     answered.load(Ordering::Relaxed)
+}
+
+/// 64 requests in flight, and between their answers certificates appear that nobody knew: each is
+/// fetched, and no answer is refused.
+#[tokio::test]
+async fn certificates_that_appear_and_go_under_load_fail_no_request() {
+    let sandbox = signing_by_certificate();
+    let client = keeping(&sandbox);
+    let stop = Arc::new(AtomicBool::new(false));
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let (client, stop) = (client.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    // No limit, since the clock will jump.
+                    order(&client).timeout(Duration::ZERO).await?;
+                }
+                Ok(())
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        let seen = sandbox.received().len();
+        crate::support::until(|| sandbox.received().len() > seen + 64).await;
+        pass(MINUTE).await;
+        let now = SystemTime::now();
+        let year = Duration::from_secs(365 * 86_400);
+        let new = sandbox.add_certificate(now - year, now + year);
+        let old = sandbox.certificates()[0].clone();
+        sandbox.sign_with(new.serial()).unwrap();
+        sandbox.withdraw_certificate(old.serial());
+        let is_known = || client.platform_keys().serials().contains(&new.serial());
+        crate::support::until(is_known).await;
+    }
+    let seen = sandbox.received().len();
+    crate::support::until(|| sandbox.received().len() > seen + 64).await;
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        let result: Result<()> = task.await.unwrap();
+        result.unwrap();
+    }
+    assert_eq!(fetches(&sandbox), 6);
 }
 
 async fn answered_more(client: &Client, requests: usize) {

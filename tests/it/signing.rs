@@ -7,8 +7,8 @@ use wechatpay_chain::{Answer, Chain, Error, Request, SignatureState, formatter};
 use wechatpay_sandbox::{Misbehaviour, Received, Sandbox};
 
 use crate::support::{
-    MERCHANT_PUBLIC, MERCHANT_SERIAL, PLATFORM_KEY, PLATFORM_SERIAL, assert_says, header,
-    offline as client,
+    MERCHANT_KEY, MERCHANT_PUBLIC, MERCHANT_SERIAL, PLATFORM_KEY, PLATFORM_SERIAL, assert_says,
+    header, offline as client,
 };
 use crate::way::settings;
 
@@ -420,4 +420,36 @@ fn a_detail_of_any_type_is_kept_and_shown() {
         assert_eq!(api.detail(), detail.as_ref(), "{body}");
         assert_says(&error, &[shown]);
     }
+}
+
+#[test]
+fn each_verb_sends_its_own_method() {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let client = sandbox.client();
+    let chain = client.chain("v3/x");
+    for (request, method) in [
+        (chain.get(), "GET"),
+        (chain.delete(), "DELETE"),
+        (chain.post(json!({})), "POST"),
+        (chain.put(json!({})), "PUT"),
+        (chain.patch(json!({})), "PATCH"),
+    ] {
+        let _ = request.wait();
+        let received = sandbox.received().pop().unwrap();
+        assert_eq!(received.method(), method);
+        assert!(received.authenticated());
+    }
+}
+
+#[test]
+fn the_serial_of_the_merchant_certificate_is_the_one_that_signs() {
+    let builder = wechatpay_chain::Client::builder()
+        .mchid("1900000109")
+        .private_key(MERCHANT_KEY)
+        .merchant_certificate(include_str!("../vectors/keys/merchant.crt"))
+        .cert(PLATFORM_SERIAL, crate::support::PLATFORM_CERTIFICATE);
+    let request = builder.build().unwrap().chain("v3/x").get();
+    let request = request.into_http().unwrap();
+    let authorization = Authorization::read(&header(&request, "authorization"));
+    assert_eq!(authorization.serial, MERCHANT_SERIAL.trim());
 }

@@ -13,6 +13,31 @@ pub(crate) const PLATFORM_KEY: &str = include_str!("../vectors/keys/platform.key
 pub(crate) const PLATFORM_CERTIFICATE: &str = include_str!("../vectors/keys/platform.crt");
 pub(crate) const PLATFORM_SERIAL: &str = include_str!("../vectors/keys/platform.serial");
 
+/// A little more than the shortest time between two fetches of certificates.
+pub(crate) const MINUTE: Duration = Duration::from_secs(61);
+
+/// The paths of what the sandbox received.
+pub(crate) fn paths(sandbox: &Sandbox) -> Vec<String> {
+    let received = sandbox.received();
+    received.iter().map(|it| it.path().to_owned()).collect()
+}
+
+/// How often the certificates were fetched.
+pub(crate) fn fetches(sandbox: &Sandbox) -> usize {
+    let paths = paths(sandbox);
+    paths
+        .iter()
+        .filter(|path| path.ends_with("/certificates"))
+        .count()
+}
+
+/// Moves tokio's clock, and with it the client's.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 /// A sandbox that signs with its first platform certificate.
 pub(crate) fn signing_by_certificate() -> Sandbox {
     let sandbox = Sandbox::start_blocking().unwrap();
