@@ -321,7 +321,7 @@ async fn swallow(mut stream: TcpStream) {
 
 /// Makes a certificate authority and a certificate of it for 127.0.0.1 and localhost, both of which
 /// live as long as this sandbox, and returns the authority as PEM.
-pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
+pub(crate) fn tls(http1_only: bool, mandatory: bool) -> io::Result<(TlsAcceptor, String)> {
     let day = Duration::from_secs(24 * 60 * 60);
     // From yesterday, for a client whose clock is a little behind.
     let not_before = SystemTime::now() - day;
@@ -358,7 +358,10 @@ pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
     let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_client_cert_verifier(Arc::new(AnyClient(provider)))
+        .with_client_cert_verifier(Arc::new(AnyClient {
+            provider,
+            mandatory,
+        }))
         .with_single_cert(vec![certificate.der().clone()], key)
         .map_err(io::Error::other)?;
     config.alpn_protocols = if http1_only {
@@ -372,11 +375,15 @@ pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
 /// Asks each client for a certificate, and takes any whose key the client has, or none: what a
 /// request needs is decided when it has come.
 #[derive(Debug)]
-struct AnyClient(Arc<CryptoProvider>);
+struct AnyClient {
+    provider: Arc<CryptoProvider>,
+    /// Whether none is not taken, after all.
+    mandatory: bool,
+}
 
 impl ClientCertVerifier for AnyClient {
     fn client_auth_mandatory(&self) -> bool {
-        false
+        self.mandatory
     }
 
     /// Any authority: certificates of merchants are issued by many.
@@ -399,7 +406,7 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
@@ -409,12 +416,12 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
     }
 }

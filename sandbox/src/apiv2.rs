@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderMap};
 use http::{HeaderValue, StatusCode};
 
-use crate::answer::{ALPHABET, Answer, Signed};
+use crate::answer::{ALPHABET, Answer, Signed, XML};
 use crate::keys::{self, random_text};
 use crate::misbehaviour::Misbehaviour;
 use crate::orders::Orders;
@@ -24,8 +24,6 @@ use crate::xml::{self, Fields};
 pub(crate) use crate::apiv2::notification::{payment, refund};
 use crate::apiv2::red_packet::RedPackets;
 use crate::apiv2::sign::SignType;
-
-const XML: &str = "text/xml; charset=utf-8";
 
 /// What the paths of APIv2 begin with.
 const PLACES: [&str; 22] = [
@@ -104,6 +102,16 @@ impl Call {
     /// The merchant's number, in whichever field it stands.
     fn merchant(&self) -> &str {
         merchant(&self.fields)
+    }
+
+    /// Signs an answer as the request was.
+    pub(crate) fn sign(&self, fields: Fields, misbehaviour: Option<&Misbehaviour>) -> Fields {
+        let sign = self.sign_type.sign(&fields);
+        match misbehaviour {
+            Some(Misbehaviour::Unsigned) => fields,
+            Some(misbehaviour) => fields.with("sign", misbehaviour.sign(sign)),
+            None => fields.with("sign", sign),
+        }
     }
 
     /// The beginning of every signed answer.
@@ -191,7 +199,7 @@ impl Apiv2 {
             _ => Err(bill::download(call)),
         };
         match business {
-            Ok(fields) => signed(fields, call, StatusCode::OK, misbehaviour),
+            Ok(fields) => answer(StatusCode::OK, &call.sign(fields, misbehaviour)),
             Err(said) => said.answer(),
         }
     }
@@ -359,23 +367,7 @@ fn unknown(path: &str) -> Answer {
 
 /// The error that [`Misbehaviour::Status`] asks for.
 pub(crate) fn refusal(call: &Call, status: StatusCode, code: &str, message: &str) -> Answer {
-    signed(call.refuse(code, message), call, status, None)
-}
-
-/// XML with the signature that the request had.
-fn signed(
-    fields: Fields,
-    call: &Call,
-    status: StatusCode,
-    misbehaviour: Option<&Misbehaviour>,
-) -> Answer {
-    let sign = call.sign_type.sign(&fields);
-    let fields = match misbehaviour {
-        Some(Misbehaviour::Unsigned) => fields,
-        Some(misbehaviour) => fields.with("sign", misbehaviour.sign(sign)),
-        None => fields.with("sign", sign),
-    };
-    answer(status, &fields)
+    answer(status, &call.sign(call.refuse(code, message), None))
 }
 
 fn answer(status: StatusCode, fields: &Fields) -> Answer {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use http::Response;
 
-use crate::answer::{Answer, Signed, valid};
+use crate::answer::{Answer, valid};
 use crate::apiv2;
 use crate::authenticate::Authenticator;
 use crate::canned::Canned;
@@ -105,11 +105,7 @@ impl Gateway {
             return apiv2::refusal(&call, valid(*status), code, message);
         }
         match self.canned.find(&request) {
-            Some(mut answer) => {
-                // APIv2 signs nothing in headers.
-                answer.signed = Signed::No;
-                answer
-            }
+            Some(answer) => answer.answer_apiv2(&call, misbehaviour),
             None => {
                 let Business { apiv2, orders, .. } = &self.business;
                 apiv2.answer(&request, &call, orders, misbehaviour, now)
@@ -120,7 +116,7 @@ impl Gateway {
     /// Answers an authenticated request of APIv3.
     fn answer(&self, request: &Received, misbehaviour: Option<&Misbehaviour>) -> Answer {
         if let Some(answer) = self.canned.find(request) {
-            return answer;
+            return answer.answer();
         }
         if route::is_certificates(request.path()) {
             return route::get(request, || self.platform.answer(misbehaviour));

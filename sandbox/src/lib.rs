@@ -146,7 +146,8 @@
 //!
 //! TLS asks every client for a certificate, and takes any and none. What moves money out needs that
 //! of the merchant, under `secapi/`, `mmpaymkttransfers/` and `mmpaysptrans/`, and is answered with
-//! nginx's page otherwise; plain http waives it. [`Received::client_certificate`] tells what came.
+//! nginx's page otherwise; plain http waives it. With
+//! [`certificate_only`](Builder::certificate_only) there is no connection without one. [`Received::client_certificate`] tells what came.
 //!
 //! # Other languages
 //!
@@ -689,6 +690,7 @@ impl fmt::Debug for Sandbox {
 pub struct Builder {
     plain: bool,
     http1_only: bool,
+    certificate_only: bool,
 }
 
 impl Builder {
@@ -701,6 +703,13 @@ impl Builder {
     /// HTTP/1.1 only: HTTP/2 is not offered.
     pub fn http1_only(mut self) -> Self {
         self.http1_only = true;
+        self
+    }
+
+    /// A client that shows no certificate has no TLS connection, whatever it would have asked for.
+    /// Without this the gateway asks for one, and minds its absence only where money moves out.
+    pub fn certificate_only(mut self) -> Self {
+        self.certificate_only = true;
         self
     }
 
@@ -734,7 +743,7 @@ impl Builder {
         let (tls, root_certificate) = if self.plain {
             (None, None)
         } else {
-            let (acceptor, root) = accept::tls(self.http1_only)?;
+            let (acceptor, root) = accept::tls(self.http1_only, self.certificate_only)?;
             (Some(acceptor), Some(root))
         };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

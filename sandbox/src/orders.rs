@@ -638,3 +638,149 @@ impl Orders {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000;
+    const MERCHANT: &str = "1900000109";
+    const CODE: &str = "130000000000000001";
+
+    fn draft(out_trade_no: &str, trade_type: TradeType) -> Draft {
+        Draft {
+            out_trade_no: out_trade_no.to_owned(),
+            appid: "wx8888888888888888".to_owned(),
+            trade_type,
+            total: 100,
+            openid: String::new(),
+            attach: String::new(),
+            time_expire: None,
+            parameters: String::new(),
+        }
+    }
+
+    fn placed(out_trade_no: &str, trade_type: TradeType) -> Orders {
+        let orders = Orders::default();
+        let draft = draft(out_trade_no, trade_type);
+        orders.place(MERCHANT, draft, NOW).unwrap();
+        orders
+    }
+
+    fn refund<'a>(out_trade_no: &'a str, out_refund_no: &'a str, amount: u64) -> RefundDraft<'a> {
+        RefundDraft {
+            order: Number::OutTradeNo(out_trade_no),
+            out_refund_no,
+            total: 100,
+            amount,
+        }
+    }
+
+    #[test]
+    fn a_prepay_id_is_good_for_two_hours_and_an_h5_url_for_five_minutes() {
+        for (trade_type, life, expected) in [
+            (TradeType::Native, 7200, NotPaid::Void),
+            (TradeType::Jsapi, 7200, NotPaid::Void),
+            (TradeType::H5, 300, NotPaid::VoidH5),
+        ] {
+            let orders = placed("A", trade_type);
+            let late = orders.pay(MERCHANT, "A", NOW + life);
+            assert_eq!(late.unwrap_err(), expected);
+            // Ordered again, it can be paid again.
+            orders
+                .place(MERCHANT, draft("A", trade_type), NOW + life)
+                .unwrap();
+            assert!(orders.pay(MERCHANT, "A", NOW + 2 * life - 1).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_order_expires_when_it_says_so_but_not_within_its_first_minute() {
+        for (expire, end) in [(NOW + 600, NOW + 600), (NOW + 1, NOW + 60), (0, NOW + 60)] {
+            let orders = Orders::default();
+            let mut expiring = draft("A", TradeType::Native);
+            expiring.time_expire = Some(expire);
+            orders.place(MERCHANT, expiring.clone(), NOW).unwrap();
+            let refused = orders.pay(MERCHANT, "A", end).unwrap_err();
+            assert_eq!(refused, NotPaid::Void);
+            let again = orders.place(MERCHANT, expiring, end).unwrap_err();
+            assert_eq!(again, NotPlaced::Expired);
+            // It can't be paid, and is not closed for that.
+            let order = orders.find(MERCHANT, Number::OutTradeNo("A"), end).unwrap();
+            assert_eq!(order.state, TradeState::NotPay);
+            assert!(orders.pay(MERCHANT, "A", end - 1).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_order_is_closed_when_it_was_not_paid_for_seven_days() {
+        let orders = placed("A", TradeType::Native);
+        let number = Number::OutTradeNo("A");
+        let order = orders.find(MERCHANT, number, NOW + 7 * DAY - 1).unwrap();
+        assert_eq!(order.state, TradeState::NotPay);
+        let order = orders.find(MERCHANT, number, NOW + 7 * DAY).unwrap();
+        assert_eq!(order.state, TradeState::Closed);
+        let again = draft("A", TradeType::Native);
+        let again = orders.place(MERCHANT, again, NOW + 7 * DAY);
+        assert_eq!(again.unwrap_err(), NotPlaced::Closed);
+    }
+
+    #[test]
+    fn a_payment_is_refunded_within_a_year_and_reversed_within_a_week() {
+        let orders = placed("A", TradeType::Native);
+        orders.pay(MERCHANT, "A", NOW).unwrap();
+        let year = NOW + 365 * DAY;
+        let in_time = orders.refund(MERCHANT, refund("A", "R1", 1), year);
+        assert!(in_time.is_ok());
+        let late = orders.refund(MERCHANT, refund("A", "R2", 1), year + 1);
+        assert_eq!(late.unwrap_err(), NotRefunded::TooLate);
+        // What was refunded then still is.
+        let known = orders.refund(MERCHANT, refund("A", "R1", 1), year + 1);
+        assert_eq!(known.unwrap().at, year);
+
+        let charged = draft("B", TradeType::Micropay);
+        let charged = orders.charge(MERCHANT, charged, CODE, Charge::Paid, NOW);
+        assert_eq!(charged.unwrap().state, TradeState::Success);
+        let number = Number::OutTradeNo("B");
+        let late = orders.reverse(MERCHANT, number, NOW + 7 * DAY);
+        assert_eq!(late.unwrap_err(), NotReversed::TooLate);
+        assert!(orders.reverse(MERCHANT, number, NOW + 7 * DAY - 1).is_ok());
+        assert!(orders.reverse(MERCHANT, number, NOW + 7 * DAY).is_ok());
+    }
+
+    #[test]
+    fn numbers_are_each_merchants_own() {
+        let orders = placed("A", TradeType::Native);
+        let number = Number::OutTradeNo("A");
+        assert!(orders.find("1900000110", number, NOW).is_none());
+        let unknown = orders.pay("1900000110", "A", NOW).unwrap_err();
+        assert_eq!(unknown, NotPaid::Unknown);
+        let paid = orders.pay(MERCHANT, "A", NOW).unwrap();
+        let transaction_id = paid.payment.unwrap().transaction_id;
+        let number = Number::TransactionId(&transaction_id);
+        assert!(orders.find(MERCHANT, number, NOW).is_some());
+        assert!(orders.find("1900000110", number, NOW).is_none());
+        let other = orders.place("1900000110", draft("A", TradeType::App), NOW);
+        assert_eq!(other.unwrap().state, TradeState::NotPay);
+    }
+
+    #[test]
+    fn a_refund_number_of_another_order_is_a_mismatch() {
+        let orders = placed("A", TradeType::Native);
+        let other = draft("B", TradeType::Native);
+        orders.place(MERCHANT, other, NOW).unwrap();
+        orders.pay(MERCHANT, "A", NOW).unwrap();
+        orders.pay(MERCHANT, "B", NOW).unwrap();
+        orders.refund(MERCHANT, refund("A", "R", 1), NOW).unwrap();
+        let refused = orders.refund(MERCHANT, refund("B", "R", 1), NOW);
+        assert_eq!(refused.unwrap_err(), NotRefunded::Mismatch);
+        assert_eq!(
+            orders
+                .refunds(MERCHANT, RefundNumber::OutRefundNo("R"))
+                .len(),
+            1
+        );
+        let of_other = RefundNumber::Order(Number::OutTradeNo("B"));
+        assert!(orders.refunds(MERCHANT, of_other).is_empty());
+    }
+}

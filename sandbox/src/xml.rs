@@ -1,5 +1,7 @@
 //! XML as APIv2 has it: one element around texts, and nothing else.
 
+use serde_json::Value;
+
 /// More fields than any endpoint has.
 const MOST_FIELDS: usize = 256;
 
@@ -26,6 +28,19 @@ impl Fields {
     /// Sets a field as [`put`](Self::put) does, and gives all of them back.
     pub(crate) fn with(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.put(name, text);
+        self
+    }
+
+    /// Sets what a JSON object says. `null` takes a field away; what is no text goes in as JSON
+    /// writes it.
+    pub(crate) fn given(mut self, given: &Value) -> Self {
+        for (name, value) in given.as_object().into_iter().flatten() {
+            match value {
+                Value::Null => self.0.retain(|(known, _)| known != name),
+                Value::String(text) => self.put(name, text),
+                other => self.put(name, other.to_string()),
+            }
+        }
         self
     }
 

@@ -17,27 +17,6 @@ use crate::xml::{self, Fields};
 /// The account of a public sample.
 const APPID: &str = "wx8888888888888888";
 
-/// Sets what is given. `null` takes a field away; what is no text goes in as JSON writes it.
-fn given(fields: Fields, given: &Value) -> Fields {
-    let Some(given) = given.as_object() else {
-        return fields;
-    };
-    let mut all = Fields::default();
-    for (name, text) in fields.pairs() {
-        if given.get(name) != Some(&Value::Null) {
-            all.put(name, text);
-        }
-    }
-    for (name, value) in given {
-        match value {
-            Value::Null => {}
-            Value::String(text) => all.put(name, text),
-            other => all.put(name, other.to_string()),
-        }
-    }
-    all
-}
-
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -56,7 +35,7 @@ pub(crate) fn payment(orders: &Orders, fields: &Value, now: i64) -> String {
     if let Some(order) = &order {
         all = pay::paid(all, order);
     }
-    let all = given(all, fields);
+    let all = all.given(fields);
     // A `sign` that is given stays, right or wrong.
     let all = match all.get("sign") {
         "" => {
@@ -98,7 +77,7 @@ pub(crate) fn refund(orders: &Orders, info: &Value, now: i64) -> String {
             all.put(name, text);
         }
     }
-    let info = xml::write("root", &given(all, info));
+    let info = xml::write("root", &all.given(info));
     let envelope = Fields::default()
         .with("return_code", "SUCCESS")
         .with("appid", appid)

@@ -16,7 +16,7 @@ use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
-use crate::client::{Answer, Connection, Way, nonce, send};
+use crate::client::{Answer, Connection, Way, good, nonce, send};
 
 const REFUND: &str = "/secapi/pay/refund";
 const ORDER: &str = "/pay/unifiedorder";
@@ -680,6 +680,33 @@ async fn money_moves_only_with_the_merchants_certificate() {
 }
 
 #[tokio::test]
+async fn a_gateway_may_have_no_connection_without_a_certificate() {
+    let builder = Sandbox::builder().certificate_only();
+    let sandbox = builder.start().await.unwrap();
+    for way in [Way::TlsHttp1, Way::TlsHttp2] {
+        let merchant = (
+            sandbox.merchant_certificate(),
+            sandbox.merchant_private_key(),
+        );
+        for (identity, works) in [(None, false), (Some(merchant), true)] {
+            let request = good(&sandbox);
+            let sent = async {
+                let mut connection = Connection::open_as(&sandbox, way, identity).await?;
+                connection.send(request).await
+            };
+            assert_eq!(sent.await.is_ok(), works, "{way:?}");
+        }
+    }
+    let received = sandbox.received();
+    assert_eq!(received.len(), 2);
+    assert!(
+        received
+            .iter()
+            .all(|got| got.client_certificate().is_some())
+    );
+}
+
+#[tokio::test]
 async fn a_red_packet_is_sent_once_and_answered_unsigned() {
     let sandbox = plain().await;
     let packet = [
@@ -786,6 +813,16 @@ async fn an_endpoint_that_nobody_answers_says_so_and_can_be_given_an_answer() {
         said(&body(&post(&sandbox, path, wrong).await)),
         "FAIL 签名错误"
     );
+
+    let fields_given = json!({ "return_code": "SUCCESS", "result_code": "SUCCESS", "amount": 1 });
+    let answer = CannedAnswer::xml(200, &fields_given);
+    sandbox.answer_with("POST", path, answer.clone());
+    let given = body(&post(&sandbox, path, xml()).await);
+    assert_eq!(given["amount"], "1");
+    assert_eq!(given["sign"], sign(sandbox.secret(), &given, false));
+    sandbox.answer_with("POST", path, answer.unsigned());
+    let given = body(&post(&sandbox, path, xml()).await);
+    assert!(!given.contains_key("sign"));
 
     // A GET is signed over its query.
     sandbox.answer_with(
