@@ -22,7 +22,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
@@ -32,7 +36,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::clock::now;
 use crate::gateway::Gateway;
 use crate::misbehaviour::Misbehaviour;
-use crate::received::Received;
+use crate::received::{Peer, Received};
 use crate::route;
 
 /// How long a client may take for its TLS handshake.
@@ -93,7 +97,7 @@ impl Server {
             return;
         };
         let cut = match self.tls.clone() {
-            None => self.serve(stream, misbehaviour).await,
+            None => self.serve(stream, Peer::default(), misbehaviour).await,
             Some(acceptor) => {
                 let mut closing = self.closing.clone();
                 let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
@@ -102,7 +106,15 @@ impl Server {
                     handshake = handshake => handshake,
                 };
                 match handshake {
-                    Ok(Ok(stream)) => self.serve(stream, misbehaviour).await,
+                    Ok(Ok(stream)) => {
+                        let (_, session) = stream.get_ref();
+                        let sent = session.peer_certificates().and_then(<[_]>::first);
+                        let peer = Peer {
+                            tls: true,
+                            certificate: sent.cloned().map(CertificateDer::into_owned),
+                        };
+                        self.serve(stream, peer, misbehaviour).await
+                    }
                     // No certificate, no common version, or nothing at all: the client knows why.
                     _ => return,
                 }
@@ -117,7 +129,7 @@ impl Server {
     }
 
     /// Speaks HTTP until the connection ends, and tells whether it is to be cut.
-    async fn serve<S>(self, stream: S, misbehaviour: Option<Misbehaviour>) -> bool
+    async fn serve<S>(self, stream: S, peer: Peer, misbehaviour: Option<Misbehaviour>) -> bool
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -128,7 +140,8 @@ impl Server {
         let service = service_fn(|request| {
             let gateway = Arc::clone(&self.gateway);
             let cut = Arc::clone(&cut);
-            async move { Ok::<_, Infallible>(answer(gateway, request, cut).await) }
+            let peer = peer.clone();
+            async move { Ok::<_, Infallible>(answer(gateway, request, peer, cut).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         // `Wechatpay-Nonce` rather than `wechatpay-nonce`: what WeChat Pay sends over HTTP/1.1.
@@ -167,6 +180,7 @@ async fn told(closing: &mut watch::Receiver<bool>) {
 async fn answer(
     gateway: Arc<Gateway>,
     request: Request<Incoming>,
+    peer: Peer,
     cut: Arc<Notify>,
 ) -> Response<Reply> {
     let misbehaviour = gateway.script.for_request(request.uri().path());
@@ -181,7 +195,7 @@ async fn answer(
         Read::Broken if parts.version == Version::HTTP_2 => return pending().await,
         Read::Broken => return never(&cut).await,
     };
-    let request = Received::new(parts, body);
+    let request = Received::new(parts, body, peer);
     let answer = gateway.judge(request, whole, misbehaviour.as_ref(), now());
     match misbehaviour {
         Some(Misbehaviour::CutAfterRead) => return never(&cut).await,
@@ -307,7 +321,7 @@ async fn swallow(mut stream: TcpStream) {
 
 /// Makes a certificate authority and a certificate of it for 127.0.0.1 and localhost, both of which
 /// live as long as this sandbox, and returns the authority as PEM.
-pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
+pub(crate) fn tls(http1_only: bool, mandatory: bool) -> io::Result<(TlsAcceptor, String)> {
     let day = Duration::from_secs(24 * 60 * 60);
     // From yesterday, for a client whose clock is a little behind.
     let not_before = SystemTime::now() - day;
@@ -341,10 +355,13 @@ pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
     // The provider is given here: the process default is neither needed nor installed.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(Arc::new(AnyClient {
+            provider,
+            mandatory,
+        }))
         .with_single_cert(vec![certificate.der().clone()], key)
         .map_err(io::Error::other)?;
     config.alpn_protocols = if http1_only {
@@ -353,6 +370,60 @@ pub(crate) fn tls(http1_only: bool) -> io::Result<(TlsAcceptor, String)> {
         vec![b"h2".to_vec(), b"http/1.1".to_vec()]
     };
     Ok((TlsAcceptor::from(Arc::new(config)), root.pem()))
+}
+
+/// Asks each client for a certificate, and takes any whose key the client has, or none: what a
+/// request needs is decided when it has come.
+#[derive(Debug)]
+struct AnyClient {
+    provider: Arc<CryptoProvider>,
+    /// Whether none is not taken, after all.
+    mandatory: bool,
+}
+
+impl ClientCertVerifier for AnyClient {
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    /// Any authority: certificates of merchants are issued by many.
+    fn root_hint_subjects(&self) -> &[rustls::DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
 }
 
 pub(crate) fn named(name: &str) -> DistinguishedName {

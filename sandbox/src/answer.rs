@@ -21,6 +21,7 @@ pub(crate) mod number {
 }
 
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
+pub(crate) const XML: &str = "text/xml; charset=utf-8";
 
 pub(crate) const NONCE: HeaderName = HeaderName::from_static("wechatpay-nonce");
 pub(crate) const SERIAL: HeaderName = HeaderName::from_static("wechatpay-serial");

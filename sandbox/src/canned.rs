@@ -7,8 +7,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
-use crate::answer::{Answer, JSON, Signed, add, valid};
+use crate::answer::{Answer, JSON, Signed, XML, add, valid};
+use crate::apiv2::Call;
+use crate::misbehaviour::Misbehaviour;
 use crate::received::Received;
+use crate::xml::{self, Fields};
 
 /// An answer prepared for an endpoint: see [`Sandbox::answer_with`](crate::Sandbox::answer_with).
 #[derive(Clone)]
@@ -18,6 +21,8 @@ pub struct CannedAnswer {
     headers: HeaderMap,
     body: Bytes,
     signed: Signed,
+    /// What APIv2 signs, instead of a body.
+    fields: Option<Fields>,
 }
 
 impl CannedAnswer {
@@ -29,6 +34,7 @@ impl CannedAnswer {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             signed: Signed::Body,
+            fields: None,
         }
     }
 
@@ -37,6 +43,15 @@ impl CannedAnswer {
         Self::new(status)
             .header(CONTENT_TYPE.as_str(), JSON)
             .body(body.to_string())
+    }
+
+    /// These fields of a JSON object as APIv2's XML, with a `sign` as the request had it. `null` is
+    /// left out; what is no text goes in as JSON writes it. A request of APIv3 gets an empty body.
+    pub fn xml(status: u16, fields: &Value) -> Self {
+        Self {
+            fields: Some(Fields::default().given(fields)),
+            ..Self::new(status).header(CONTENT_TYPE.as_str(), XML)
+        }
     }
 
     /// One more header; one that no header can be is left out.
@@ -49,6 +64,7 @@ impl CannedAnswer {
     /// apply, and to name in a header.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Bytes::from(body.into());
+        self.fields = None;
         self
     }
 
@@ -59,13 +75,30 @@ impl CannedAnswer {
         self
     }
 
-    /// No signature and no `Request-ID`, as a file that is downloaded has none.
+    /// No signature and no `Request-ID`, as a file that is downloaded has none; no `sign` in
+    /// [`xml`](Self::xml).
     pub fn unsigned(mut self) -> Self {
         self.signed = Signed::No;
         self
     }
 
-    fn answer(&self) -> Answer {
+    /// The answer to a request of APIv2, which signs nothing in headers.
+    pub(crate) fn answer_apiv2(&self, call: &Call, misbehaviour: Option<&Misbehaviour>) -> Answer {
+        let body = match &self.fields {
+            None => self.body.clone(),
+            Some(fields) => {
+                let fields = match self.signed {
+                    Signed::No => fields.clone(),
+                    _ => call.sign(fields.clone(), misbehaviour),
+                };
+                Bytes::from(xml::write("xml", &fields))
+            }
+        };
+        Answer::raw(valid(self.status), self.headers.clone(), body, Signed::No)
+    }
+
+    /// The answer to a request of APIv3.
+    pub(crate) fn answer(&self) -> Answer {
         Answer::raw(
             valid(self.status),
             self.headers.clone(),
@@ -126,11 +159,11 @@ impl Canned {
     }
 
     /// The latest answer that was prepared for this request.
-    pub(crate) fn find(&self, request: &Received) -> Option<Answer> {
+    pub(crate) fn find(&self, request: &Received) -> Option<CannedAnswer> {
         self.with(|answers| {
             let mut answers = answers.iter().rev();
             let (_, answer) = answers.find(|(endpoint, _)| endpoint.matches(request))?;
-            Some(answer.answer())
+            Some(answer.clone())
         })
     }
 
@@ -148,7 +181,7 @@ mod tests {
         let canned = Canned::default();
         let find = |method, target| {
             let request = Received::for_test(method, target, &[], "");
-            canned.find(&request).map(|answer| answer.status.as_u16())
+            canned.find(&request).map(|answer| answer.status)
         };
         assert_eq!(find("GET", "/v3/a"), None);
         canned.add("GET", "/v3/a", CannedAnswer::new(201));

@@ -60,6 +60,45 @@ pub(crate) fn rfc3339(seconds: i64) -> String {
     )
 }
 
+/// Seconds since 1970 as APIv2 writes them: `20180608103456`, in Beijing's time.
+pub(crate) fn compact(seconds: i64) -> String {
+    let time = rfc3339(seconds);
+    let digits = time.chars().filter(char::is_ascii_digit);
+    digits.take(14).collect()
+}
+
+/// The day in Beijing: `20180608`.
+pub(crate) fn day(seconds: i64) -> String {
+    compact(seconds).chars().take(8).collect()
+}
+
+/// Seconds since 1970 as some fields of APIv2 have them: `2018-06-08 10:34:56`, in Beijing's time.
+pub(crate) fn spaced(seconds: i64) -> String {
+    let time = rfc3339(seconds);
+    time.chars().take(19).collect::<String>().replace('T', " ")
+}
+
+/// What [`compact`] wrote; `None` for any other text.
+pub(crate) fn from_compact(text: &str) -> Option<i64> {
+    if text.len() != 14 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
+    // The days before a month, counted from March: then a leap day is a year's last.
+    let (shifted, from_march) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leaps = shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400);
+    let days = 365 * shifted + leaps + (153 * from_march + 2) / 5 + day - 1 - 719_468;
+    let second = number(8, 10)? * 3600 + number(10, 12)? * 60 + number(12, 14)?;
+    let seconds = days * DAY + second - BEIJING;
+    // There is no 31 June, and no 25 o'clock.
+    (compact(seconds) == text).then_some(seconds)
+}
+
 fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
@@ -82,6 +121,34 @@ mod tests {
             (i64::MAX, "9999-12-31T23:59:59+08:00"),
         ] {
             assert_eq!(rfc3339(seconds), text);
+        }
+    }
+
+    #[test]
+    fn apiv2_has_its_own_ways_to_write_a_time() {
+        assert_eq!(compact(1_528_425_296), "20180608103456");
+        assert_eq!(day(1_528_425_296), "20180608");
+        assert_eq!(spaced(1_528_425_296), "2018-06-08 10:34:56");
+        for seconds in [
+            0,
+            1_528_425_296,
+            951_839_999,
+            951_840_000,
+            4_107_513_600,
+            LAST,
+        ] {
+            assert_eq!(from_compact(&compact(seconds)), Some(seconds));
+        }
+        for text in [
+            "",
+            "2018060810345",
+            "20180631103456",
+            "20190229000000",
+            "20180608250000",
+            "2018060810345x",
+            "19691231235959",
+        ] {
+            assert_eq!(from_compact(text), None, "{text}");
         }
     }
 

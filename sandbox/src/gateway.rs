@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use http::Response;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, valid};
+use crate::apiv2;
 use crate::authenticate::Authenticator;
 use crate::canned::Canned;
 use crate::misbehaviour::{Misbehaviour, Script};
@@ -24,7 +25,7 @@ pub(crate) const KEPT: usize = 65_536;
 pub(crate) struct Gateway {
     pub(crate) platform: Platform,
     pub(crate) authenticator: Authenticator,
-    business: Business,
+    pub(crate) business: Business,
     pub(crate) canned: Canned,
     received: Mutex<VecDeque<Received>>,
     connections: AtomicUsize,
@@ -52,6 +53,9 @@ impl Gateway {
         misbehaviour: Option<&Misbehaviour>,
         now: i64,
     ) -> Answer {
+        if apiv2::is_apiv2(&request) {
+            return self.judge_apiv2(request, whole, misbehaviour, now);
+        }
         let verdict = whole.then(|| self.authenticator.check(&request, now));
         if let Some(Ok(())) = verdict {
             request.set_authenticated();
@@ -71,10 +75,48 @@ impl Gateway {
         }
     }
 
-    /// Answers an authenticated request.
+    /// Decides on the answer to a request of APIv2.
+    fn judge_apiv2(
+        &self,
+        mut request: Received,
+        whole: bool,
+        misbehaviour: Option<&Misbehaviour>,
+        now: i64,
+    ) -> Answer {
+        let call = whole.then(|| apiv2::check(&request));
+        if let Some(Ok(_)) = call {
+            request.set_authenticated();
+        }
+        self.note(request.clone());
+        if let Some(answer) = misbehaviour.and_then(Misbehaviour::instead_of_any) {
+            return answer;
+        }
+        let call = match call {
+            None => return apiv2::too_large(),
+            Some(Err(refusal)) => return refusal.answer(),
+            Some(Ok(call)) => call,
+        };
+        if let Some(Misbehaviour::Status {
+            status,
+            code,
+            message,
+        }) = misbehaviour
+        {
+            return apiv2::refusal(&call, valid(*status), code, message);
+        }
+        match self.canned.find(&request) {
+            Some(answer) => answer.answer_apiv2(&call, misbehaviour),
+            None => {
+                let Business { apiv2, orders, .. } = &self.business;
+                apiv2.answer(&request, &call, orders, misbehaviour, now)
+            }
+        }
+    }
+
+    /// Answers an authenticated request of APIv3.
     fn answer(&self, request: &Received, misbehaviour: Option<&Misbehaviour>) -> Answer {
         if let Some(answer) = self.canned.find(request) {
-            return answer;
+            return answer.answer();
         }
         if route::is_certificates(request.path()) {
             return route::get(request, || self.platform.answer(misbehaviour));

@@ -16,7 +16,7 @@ use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, Unparse
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 
 /// The number of the one merchant that the gateway knows.
 pub(crate) const MCHID: &str = "1900000109";
@@ -50,6 +50,12 @@ pub(crate) const APIV3_KEY: &str = "WechatpaySandboxPublicApiv3Key01";
 pub(crate) const SECRET: &str = "WechatpaySandboxPublicSecretV201";
 
 const _: () = assert!(APIV3_KEY.len() == 32 && SECRET.len() == 32);
+
+/// Whether a client certificate, in DER, is the merchant's.
+pub(crate) fn is_merchants(certificate: &[u8]) -> bool {
+    let merchants = CertificateDer::from_pem_slice(MERCHANT_CERTIFICATE.as_bytes());
+    merchants.is_ok_and(|merchants| *merchants == *certificate)
+}
 
 /// One of the gateway's private keys.
 pub(crate) struct PlatformKey {

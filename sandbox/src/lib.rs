@@ -1,4 +1,4 @@
-//! An honest WeChat Pay APIv3 gateway on loopback, for tests.
+//! An honest WeChat Pay gateway on loopback, for tests: APIv3 and APIv2.
 //!
 //! [`Sandbox::start`] opens a gateway on a free port of 127.0.0.1, with TLS, HTTP/1.1 and HTTP/2.
 //! It checks what WeChat Pay checks, by its own reading of the rules and with no code of any
@@ -116,6 +116,44 @@
 //! [`decrypt`](Sandbox::decrypt) opens a sensitive field of a request, and
 //! [`encrypt_for_merchant`](Sandbox::encrypt_for_merchant) makes one for an answer.
 //!
+//! # APIv2
+//!
+//! The same port speaks APIv2: XML signed with MD5 or HMAC-SHA256, as `sign_type` says, and answered
+//! in kind. It knows `pay/unifiedorder`, `pay/orderquery`, `pay/closeorder`, `pay/micropay`,
+//! `secapi/pay/reverse`, `secapi/pay/refund`, `pay/refundquery`, `mmpaymkttransfers/sendredpack`,
+//! `mmpaymkttransfers/gethbinfo`, and `pay/downloadbill`, which gives the same bill for every day.
+//! [`answer_with`](Sandbox::answer_with) gives an answer for any other, to a request whose `sign` is
+//! right.
+//!
+//! Orders and refunds have the states that WeChat Pay gives them. [`pay`](Sandbox::pay) is the user
+//! who pays; [`notification_v2`](Sandbox::notification_v2) and
+//! [`refund_notification_v2`](Sandbox::refund_notification_v2) are what the merchant is told then:
+//!
+//! ```
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! use serde_json::json;
+//!
+//! let paid = json!({ "out_trade_no": "1217752501201407033233368018", "total_fee": 100 });
+//! let notification = sandbox.notification_v2(&paid);
+//! assert!(notification.body().starts_with(b"<xml>"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A payment by code succeeds at once, unless the request has the header
+//! `Wechatpay-Negative-Test` or its `out_trade_no` begins with `SANDBOX_`: with
+//! `MICROPAY_USERPAYING` or `SANDBOX_USERPAYING_…` the user has to type a password, which
+//! [`pay`](Sandbox::pay) does, and with `MICROPAY_PAYERROR` or `SANDBOX_PAYERROR_…` it fails.
+//!
+//! TLS asks every client for a certificate, and takes any and none. What moves money out needs that
+//! of the merchant, under `secapi/`, `mmpaymkttransfers/` and `mmpaysptrans/`, and is answered with
+//! nginx's page otherwise; plain http waives it. With
+//! [`certificate_only`](Builder::certificate_only) there is no connection without one. [`Received::client_certificate`] tells what came.
+//!
+//! # Other languages
+//!
+//! `cargo run --example serve` starts a sandbox that says in JSON what a client needs, and takes
+//! orders to pay from its standard input.
+//!
 //! # What it checks
 //!
 //! In this order: that there is a `User-Agent` and an `Accept` (400 `INVALID_REQUEST`); the form of
@@ -125,6 +163,10 @@
 //! method (404, 405); fields, types and enumerations (400 `PARAM_ERROR`). A body over 2 MB is
 //! answered with 413 before all this.
 //!
+//! Of an APIv2 request, which is told by its path and by having no `Authorization`: the client
+//! certificate (400 and a page); method, body, encoding and XML; `sign_type`, the merchant number,
+//! `nonce_str` and `sign` (`return_code` FAIL); then the endpoint's own fields.
+//!
 //! # Its keys are public
 //!
 //! Key pairs, APIv3 key and APIv2 key are fixed and published in this crate's source: use them on
@@ -133,6 +175,7 @@
 
 mod accept;
 mod answer;
+mod apiv2;
 #[doc(hidden)]
 pub mod authenticate;
 mod canned;
@@ -145,9 +188,11 @@ mod keys;
 mod media;
 mod misbehaviour;
 mod notification;
+mod orders;
 mod platform;
 mod received;
 mod route;
+mod xml;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -166,6 +211,7 @@ use wechatpay_chain::{Client, ClientBuilder};
 use crate::accept::Server;
 use crate::gateway::Gateway;
 use crate::keys::Padding;
+use crate::orders::NotPaid;
 
 pub use crate::canned::CannedAnswer;
 pub use crate::misbehaviour::Misbehaviour;
@@ -227,8 +273,8 @@ impl Sandbox {
 
     /// What a client of the test merchant needs in order to call this gateway, and nothing else:
     /// merchant number, serial, private key, base_uri and the authority of its TLS. There is no
-    /// platform key, no APIv3 key and no APIv2 key: [`client`](Self::client) adds them, a test may
-    /// add what it is about.
+    /// platform key, no APIv3 key, no APIv2 key and no client certificate: [`client`](Self::client)
+    /// adds them, a test may add what it is about.
     #[must_use]
     pub fn client_builder(&self) -> ClientBuilder {
         client_builder(&self.base_uri(), self.root_certificate())
@@ -315,6 +361,7 @@ impl Sandbox {
             ("WECHATPAY_CERTS", &certs),
             ("WECHATPAY_APIV3_KEY", self.apiv3_key()),
             ("WECHATPAY_SECRET", self.secret()),
+            ("WECHATPAY_MERCHANT_CERT", self.merchant_certificate()),
             ("WECHATPAY_BASE_URI", &base_uri),
         ];
         if let Some(root) = self.root_certificate() {
@@ -475,6 +522,56 @@ impl Sandbox {
         )
     }
 
+    /// Has the user pay an order of the test merchant, whichever API it came by, and returns its
+    /// `transaction_id`. A payment by code that waits for the user's password is paid so, too.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) when there is no such order, and
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it can't be paid: it is paid already,
+    /// closed or expired, or its prepay_id is too old. The text says which.
+    pub fn pay(&self, out_trade_no: impl AsRef<str>) -> io::Result<String> {
+        let out_trade_no = out_trade_no.as_ref();
+        let orders = &self.gateway.business.orders;
+        let order = orders
+            .pay(keys::MCHID, out_trade_no, clock::now())
+            .map_err(|why| {
+                let kind = match why {
+                    NotPaid::Unknown => io::ErrorKind::NotFound,
+                    _ => io::ErrorKind::InvalidInput,
+                };
+                io::Error::new(
+                    kind,
+                    format!("the order {out_trade_no:?} was not paid: {why}"),
+                )
+            })?;
+        let payment = order.payment.map(|payment| payment.transaction_id);
+        Ok(payment.unwrap_or_default())
+    }
+
+    /// APIv2's notification of a payment: XML with a `sign`, of HMAC-SHA256 where the fields have a
+    /// `sign_type` that says so, else of MD5.
+    ///
+    /// The fields are those of a JSON object. Of an order that the sandbox knows by its
+    /// `out_trade_no`, the other fields are filled in; what is given takes their place, and `null`
+    /// leaves one out. A `sign` that is given is not replaced.
+    #[must_use]
+    pub fn notification_v2(&self, fields: &Value) -> Notification {
+        let orders = &self.gateway.business.orders;
+        Notification::apiv2(apiv2::payment(orders, fields, clock::now()))
+    }
+
+    /// APIv2's notification of a refund: its fields are in `req_info`, encrypted under the APIv2
+    /// key, and nothing is signed.
+    ///
+    /// Of a refund that the sandbox knows by its `out_refund_no`, the other fields are filled in,
+    /// as for [`notification_v2`](Self::notification_v2).
+    #[must_use]
+    pub fn refund_notification_v2(&self, fields: &Value) -> Notification {
+        let orders = &self.gateway.business.orders;
+        Notification::apiv2(apiv2::refund(orders, fields, clock::now()))
+    }
+
     /// POSTs a notification to the merchant's server, and returns the status and the body of its
     /// answer. It needs no runtime: any executor may await this.
     ///
@@ -593,6 +690,7 @@ impl fmt::Debug for Sandbox {
 pub struct Builder {
     plain: bool,
     http1_only: bool,
+    certificate_only: bool,
 }
 
 impl Builder {
@@ -605,6 +703,13 @@ impl Builder {
     /// HTTP/1.1 only: HTTP/2 is not offered.
     pub fn http1_only(mut self) -> Self {
         self.http1_only = true;
+        self
+    }
+
+    /// A client that shows no certificate has no TLS connection, whatever it would have asked for.
+    /// Without this the gateway asks for one, and minds its absence only where money moves out.
+    pub fn certificate_only(mut self) -> Self {
+        self.certificate_only = true;
         self
     }
 
@@ -638,7 +743,7 @@ impl Builder {
         let (tls, root_certificate) = if self.plain {
             (None, None)
         } else {
-            let (acceptor, root) = accept::tls(self.http1_only)?;
+            let (acceptor, root) = accept::tls(self.http1_only, self.certificate_only)?;
             (Some(acceptor), Some(root))
         };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -705,5 +810,6 @@ fn client(base_uri: &str, root_certificate: Option<&str>) -> wechatpay_chain::Re
         .cert(keys::PLATFORM_SERIAL, keys::PLATFORM_PUBLIC_KEY)
         .apiv3_key(keys::APIV3_KEY)
         .secret(keys::SECRET)
+        .merchant(keys::MERCHANT_CERTIFICATE, keys::MERCHANT_PRIVATE_KEY)
         .build()
 }

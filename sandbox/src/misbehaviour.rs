@@ -22,6 +22,11 @@ use crate::route;
 /// The request is authenticated as always, and a bad one still gets its 401. What changes the
 /// signature then changes that of the 401, too. Only [`Raw`](Self::Raw), the three cuts and
 /// [`TlsNeverAnswers`](Self::TlsNeverAnswers) happen to any request, however it is signed.
+///
+/// To APIv2 happen, beside those, [`Unsigned`](Self::Unsigned) and
+/// [`SignatureAltered`](Self::SignatureAltered), which are about the answer's `sign`,
+/// [`BodyAltered`](Self::BodyAltered), [`Status`](Self::Status), which gives `err_code` and
+/// `err_code_des`, and [`Delay`](Self::Delay). The others leave its answers as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
@@ -219,6 +224,14 @@ impl Misbehaviour {
         Some(Answer::raw(valid(*status), headers, body, signed))
     }
 
+    /// What becomes of the `sign` of an APIv2 answer.
+    pub(crate) fn sign(&self, sign: String) -> String {
+        match self {
+            Self::SignatureAltered => String::from_utf8_lossy(&alter(sign.as_bytes())).into_owned(),
+            _ => sign,
+        }
+    }
+
     /// The time stamp to sign with.
     pub(crate) fn timestamp(&self, now: i64) -> String {
         match self {
@@ -228,8 +241,10 @@ impl Misbehaviour {
         }
     }
 
-    /// Does to a signed answer what is to be done to it.
+    /// Does to an answer what is to be done to it; to a signature in its headers only where it has
+    /// one.
     pub(crate) fn distort(&self, answer: &mut Response<Bytes>) {
+        let is_signed = answer.headers().contains_key(SIGNATURE);
         match self {
             Self::Unsigned => {
                 for name in [NONCE, SERIAL, SIGNATURE, SIGNATURE_TYPE, TIMESTAMP] {
@@ -239,9 +254,11 @@ impl Misbehaviour {
             Self::WithoutHeader(name) => {
                 answer.headers_mut().remove(name.as_str());
             }
-            Self::UnknownSerial(serial) => put(answer.headers_mut(), SERIAL, serial),
-            Self::SignatureType(name) => put(answer.headers_mut(), SIGNATURE_TYPE, name),
-            Self::SignatureAltered => {
+            Self::UnknownSerial(serial) if is_signed => put(answer.headers_mut(), SERIAL, serial),
+            Self::SignatureType(name) if is_signed => {
+                put(answer.headers_mut(), SIGNATURE_TYPE, name)
+            }
+            Self::SignatureAltered if is_signed => {
                 let altered = alter(signature(answer).as_bytes());
                 put(
                     answer.headers_mut(),
@@ -249,7 +266,7 @@ impl Misbehaviour {
                     &String::from_utf8_lossy(&altered),
                 );
             }
-            Self::ProbeSignature => {
+            Self::ProbeSignature if is_signed => {
                 let probe = format!("{PROBE}{}", signature(answer));
                 put(answer.headers_mut(), SIGNATURE, &probe);
             }

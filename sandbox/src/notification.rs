@@ -26,13 +26,21 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The five `Wechatpay-…` headers, `Request-ID` and `Content-Type`.
+    /// One of APIv2, which has no headers of its own.
+    pub(crate) fn apiv2(body: String) -> Self {
+        Self {
+            headers: vec![("Content-Type".to_owned(), "text/xml".to_owned())],
+            body: body.into_bytes(),
+        }
+    }
+
+    /// The five `Wechatpay-…` headers, `Request-ID` and `Content-Type`; of APIv2 the last alone.
     #[must_use]
     pub fn headers(&self) -> Vec<(String, String)> {
         self.headers.clone()
     }
 
-    /// The body that was signed.
+    /// The body: what was signed, and of APIv2 XML that holds its own proof.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body

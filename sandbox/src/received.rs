@@ -4,6 +4,14 @@ use bytes::Bytes;
 use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Method, Version};
+use rustls::pki_types::CertificateDer;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    pub(crate) tls: bool,
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
 
 /// One request as the gateway got it: see [`Sandbox::received`](crate::Sandbox::received).
 #[derive(Clone, Debug)]
@@ -13,11 +21,12 @@ pub struct Received {
     headers: HeaderMap,
     body: Bytes,
     version: Version,
+    peer: Peer,
     authenticated: bool,
 }
 
 impl Received {
-    pub(crate) fn new(parts: Parts, body: Bytes) -> Self {
+    pub(crate) fn new(parts: Parts, body: Bytes, peer: Peer) -> Self {
         // The text as it came: http::Uri keeps path and query byte for byte. It has neither for `*`
         // and for CONNECT.
         let target = match parts.uri.path_and_query() {
@@ -30,6 +39,7 @@ impl Received {
             headers: parts.headers,
             body,
             version: parts.version,
+            peer,
             authenticated: false,
         }
     }
@@ -81,7 +91,19 @@ impl Received {
         self.version
     }
 
-    /// Whether the request passed every check of its `Authorization`.
+    /// The client certificate of the connection on which the request came, in DER; `None` when none
+    /// was sent, as over plain http. Whose it is, is checked where an endpoint needs one.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        self.peer.certificate.as_deref()
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.peer.tls
+    }
+
+    /// Whether the request passed every check of who sent it: of its `Authorization`, or of an
+    /// APIv2 request's client certificate, merchant number and `sign`.
     #[must_use]
     pub fn authenticated(&self) -> bool {
         self.authenticated
@@ -103,6 +125,7 @@ impl Received {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        Self::new(parts, Bytes::copy_from_slice(body.as_bytes()))
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        Self::new(parts, body, Peer::default())
     }
 }

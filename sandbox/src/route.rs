@@ -4,8 +4,10 @@ use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 
 use crate::answer::{Answer, number};
+use crate::apiv2::Apiv2;
 use crate::coupons::Coupons;
 use crate::media;
+use crate::orders::Orders;
 use crate::received::Received;
 
 const MEGABYTE: usize = 1024 * 1024;
@@ -14,10 +16,12 @@ const MEGABYTE: usize = 1024 * 1024;
 #[derive(Default)]
 pub(crate) struct Business {
     coupons: Coupons,
+    pub(crate) orders: Orders,
+    pub(crate) apiv2: Apiv2,
 }
 
 impl Business {
-    /// Answers an authenticated request.
+    /// Answers an authenticated request of APIv3.
     pub(crate) fn answer(&self, request: &Received) -> Answer {
         match request.path() {
             "/v3/marketing/busifavor/product-coupons/send" => {

@@ -164,13 +164,22 @@ pub(crate) fn decrypt(sandbox: &Sandbox, resource: &Value) -> Option<String> {
 
 impl Connection {
     pub(crate) async fn open(sandbox: &Sandbox, way: Way) -> Result<Self, Failure> {
+        Self::open_as(sandbox, way, None).await
+    }
+
+    /// With a client certificate and its private key, in PEM.
+    pub(crate) async fn open_as(
+        sandbox: &Sandbox,
+        way: Way,
+        identity: Option<(&str, &str)>,
+    ) -> Result<Self, Failure> {
         let tcp = TcpStream::connect(sandbox.address()).await?;
         tcp.set_nodelay(true)?;
         if !way.is_tls() {
             return Self::speak(tcp, way).await;
         }
         let protocol: &[u8] = if way.is_http2() { b"h2" } else { b"http/1.1" };
-        let tls = connector(sandbox, &[protocol])
+        let tls = connector_as(sandbox, &[protocol], identity)
             .connect(ServerName::try_from("localhost")?, tcp)
             .await?;
         assert_eq!(tls.get_ref().1.alpn_protocol(), Some(protocol));
@@ -228,15 +237,32 @@ impl Connection {
 
 /// TLS that trusts the sandbox's authority and nothing else.
 pub(crate) fn connector(sandbox: &Sandbox, protocols: &[&[u8]]) -> TlsConnector {
+    connector_as(sandbox, protocols, None)
+}
+
+fn connector_as(
+    sandbox: &Sandbox,
+    protocols: &[&[u8]],
+    identity: Option<(&str, &str)>,
+) -> TlsConnector {
     let root = CertificateDer::from_pem_slice(sandbox.root_certificate().unwrap().as_bytes());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(root.unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+    let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+            let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            config
+                .with_client_auth_cert(vec![certificate], key.into())
+                .unwrap()
+        }
+    };
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     TlsConnector::from(Arc::new(config))
 }

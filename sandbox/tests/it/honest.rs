@@ -416,6 +416,10 @@ async fn the_environment_says_everything_a_client_needs() {
         format!("https://127.0.0.1:{}/", sandbox.address().port())
     );
     assert!(get("WECHATPAY_CA").starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(
+        get("WECHATPAY_MERCHANT_CERT"),
+        sandbox.merchant_certificate()
+    );
     assert!(
         sandbox
             .merchant_certificate()

@@ -7,6 +7,7 @@
     reason = "a test may panic, that is how it reports"
 )]
 
+mod apiv2;
 mod canned;
 mod certificates;
 mod client;

@@ -1,0 +1,786 @@
+//! The merchant's orders and refunds, and what can become of them. Both versions of the API share
+//! them; each has its own words for what is refused here.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{compact, day};
+use crate::keys::random_text;
+
+const MINUTE: i64 = 60;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// How long a prepay_id and a code_url are good.
+const PREPAY: i64 = 120 * MINUTE;
+/// How long an h5_url is good.
+const PREPAY_H5: i64 = 5 * MINUTE;
+/// After this an unpaid order is closed.
+const UNPAID: i64 = 7 * DAY;
+/// How long a payment by code can be reversed.
+const REVERSIBLE: i64 = 7 * DAY;
+/// How long a payment can be refunded.
+const REFUNDABLE: i64 = 365 * DAY;
+/// How many refunds an order can have.
+const REFUNDS: usize = 50;
+
+/// The user who pays when the order names none.
+const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
+
+/// How the user pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TradeType {
+    Jsapi,
+    Native,
+    App,
+    H5,
+    /// The merchant scans the user's code.
+    Micropay,
+}
+
+impl TradeType {
+    /// As an order or a notification says it: H5 is `MWEB`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Jsapi => "JSAPI",
+            Self::Native => "NATIVE",
+            Self::App => "APP",
+            Self::H5 => "MWEB",
+            Self::Micropay => "MICROPAY",
+        }
+    }
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TradeState {
+    NotPay,
+    Success,
+    Refund,
+    Closed,
+    UserPaying,
+    PayError,
+    Revoked,
+}
+
+impl TradeState {
+    /// `trade_state`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NotPay => "NOTPAY",
+            Self::Success => "SUCCESS",
+            Self::Refund => "REFUND",
+            Self::Closed => "CLOSED",
+            Self::UserPaying => "USERPAYING",
+            Self::PayError => "PAYERROR",
+            Self::Revoked => "REVOKED",
+        }
+    }
+
+    /// `trade_state_desc`.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::NotPay => "订单未支付",
+            Self::Success => "支付成功",
+            Self::Refund => "订单发生过退款，退款详情请查询退款单",
+            Self::Closed => "订单已关闭",
+            Self::UserPaying => "用户支付中，需要输入密码",
+            Self::PayError => "支付失败(其他原因，如银行返回失败)",
+            Self::Revoked => "订单已撤销",
+        }
+    }
+}
+
+/// What a merchant orders.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) out_trade_no: String,
+    pub(crate) appid: String,
+    pub(crate) trade_type: TradeType,
+    /// In fen.
+    pub(crate) total: u64,
+    /// Empty where the order names none.
+    pub(crate) openid: String,
+    pub(crate) attach: String,
+    /// Until when it can be paid, in seconds since 1970; `None` where the order doesn't say.
+    pub(crate) time_expire: Option<i64>,
+    /// Everything that must be the same when the number is used again.
+    pub(crate) parameters: String,
+}
+
+/// An order as it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) draft: Draft,
+    pub(crate) state: TradeState,
+    /// The latest one; those before are void. Empty for a payment by code.
+    pub(crate) prepay_id: String,
+    pub(crate) payment: Option<Payment>,
+    created: i64,
+    prepaid: i64,
+    /// What is promised to be given back, in fen.
+    refunded: u64,
+    /// The `out_refund_no` of its refunds, the oldest first.
+    refunds: Vec<String>,
+}
+
+/// That an order was paid.
+#[derive(Clone, Debug)]
+pub(crate) struct Payment {
+    pub(crate) transaction_id: String,
+    pub(crate) openid: String,
+    /// In seconds since 1970.
+    pub(crate) at: i64,
+}
+
+impl Order {
+    fn new(draft: Draft, now: i64) -> Self {
+        Self {
+            prepay_id: prepay_id(now),
+            state: TradeState::NotPay,
+            payment: None,
+            created: now,
+            prepaid: now,
+            refunded: 0,
+            refunds: Vec::new(),
+            draft,
+        }
+    }
+
+    /// What time alone does to it.
+    fn age(&mut self, now: i64) {
+        if self.state == TradeState::NotPay && now >= self.created + UNPAID {
+            self.state = TradeState::Closed;
+        }
+    }
+
+    /// Whether the user's time is over. Sooner than a minute after the order it never is.
+    fn is_expired(&self, now: i64) -> bool {
+        let end = self.draft.time_expire;
+        end.is_some_and(|end| now >= end.max(self.created + MINUTE))
+    }
+
+    fn pay(&mut self, transaction_id: String, now: i64) {
+        let openid = match &*self.draft.openid {
+            "" => OPENID,
+            openid => openid,
+        };
+        self.payment = Some(Payment {
+            transaction_id,
+            openid: openid.to_owned(),
+            at: now,
+        });
+        self.state = TradeState::Success;
+    }
+}
+
+/// Which of its two numbers an order is asked for by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Number<'a> {
+    OutTradeNo(&'a str),
+    TransactionId(&'a str),
+}
+
+/// Why an order is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotPlaced {
+    /// The number has an unpaid order with other parameters.
+    Different,
+    Paid,
+    /// The number was closed, be it before it was ever ordered.
+    Closed,
+    /// The order of this number can't be paid any more.
+    Expired,
+}
+
+/// Why an order is not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotClosed {
+    Paid,
+    /// A payment by code is reversed, not closed.
+    Micropay,
+}
+
+/// Why the user can't pay an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotPaid {
+    Unknown,
+    Paid,
+    /// Closed, expired, or its prepay_id is too old.
+    Void,
+    /// An h5_url is too old.
+    VoidH5,
+}
+
+impl fmt::Display for NotPaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "there is no such order",
+            Self::Paid => "it is paid already: 该订单已支付",
+            Self::Void => "it is closed or expired: 该订单已失效，请重新下单",
+            Self::VoidH5 => "its h5_url is older than 5 minutes: 支付请求已失效，请重新发起支付",
+        })
+    }
+}
+
+/// What comes of a payment by code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charge {
+    Paid,
+    /// The user has to type a password.
+    Password,
+    Fails,
+}
+
+/// Why a payment by code is not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotCharged {
+    /// The number is that of an order of another kind, of another amount, or of a failed payment.
+    Used,
+    Paid,
+    Reversed,
+    /// The code was used before.
+    CodeUsed,
+}
+
+/// Why a payment by code is not reversed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotReversed {
+    Unknown,
+    /// It was no payment by code, or was refunded.
+    Impossible,
+    /// It is more than 7 days old.
+    TooLate,
+}
+
+/// What a merchant wants to give back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RefundDraft<'a> {
+    pub(crate) order: Number<'a>,
+    pub(crate) out_refund_no: &'a str,
+    /// What the order was over, in fen.
+    pub(crate) total: u64,
+    /// In fen.
+    pub(crate) amount: u64,
+}
+
+/// A refund. The money is back at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Refund {
+    pub(crate) refund_id: String,
+    pub(crate) out_refund_no: String,
+    pub(crate) out_trade_no: String,
+    pub(crate) transaction_id: String,
+    /// What the order was over, in fen.
+    pub(crate) total: u64,
+    /// In fen.
+    pub(crate) amount: u64,
+    /// When the money was back, in seconds since 1970.
+    pub(crate) at: i64,
+}
+
+/// Why a refund is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotRefunded {
+    /// There is no such order.
+    Unknown,
+    NotPaid,
+    Closed,
+    Revoked,
+    /// The amounts are not those of the order, or of the refund that has this number.
+    Mismatch,
+    /// More than what is left.
+    TooMuch,
+    NothingLeft,
+    /// More than 50 refunds of one order.
+    TooMany,
+    /// More than a year after the payment.
+    TooLate,
+}
+
+/// By which number refunds are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RefundNumber<'a> {
+    RefundId(&'a str),
+    OutRefundNo(&'a str),
+    /// All refunds of an order.
+    Order(Number<'a>),
+}
+
+/// A merchant and one of its numbers.
+type Key = (String, String);
+
+#[derive(Default)]
+struct State {
+    /// By `out_trade_no`.
+    orders: HashMap<Key, Order>,
+    /// The numbers that were closed before they were ever ordered.
+    burnt: HashSet<Key>,
+    /// The `out_trade_no` of a `transaction_id`.
+    transactions: HashMap<Key, String>,
+    /// By `out_refund_no`.
+    refunds: HashMap<Key, Refund>,
+    /// The `out_refund_no` of a `refund_id`.
+    refund_ids: HashMap<Key, String>,
+    /// The codes that were scanned.
+    codes: HashSet<String>,
+    /// How many numbers were given out.
+    count: u64,
+}
+
+impl State {
+    /// The key of the order that has this number.
+    fn key(&self, merchant: &str, number: Number<'_>) -> Option<Key> {
+        match number {
+            Number::OutTradeNo(out_trade_no) => Some(key(merchant, out_trade_no)),
+            Number::TransactionId(transaction_id) => {
+                let out_trade_no = self.transactions.get(&key(merchant, transaction_id))?;
+                Some(key(merchant, out_trade_no))
+            }
+        }
+    }
+
+    /// The order that has this number, as old as it is now.
+    fn order(&mut self, merchant: &str, number: Number<'_>, now: i64) -> Option<&mut Order> {
+        let key = self.key(merchant, number)?;
+        let order = self.orders.get_mut(&key)?;
+        order.age(now);
+        Some(order)
+    }
+
+    /// A number that was not given out before: 28 digits that begin with 4200.
+    fn transaction_id(&mut self, now: i64) -> String {
+        self.count += 1;
+        format!("4200000001{}{:010}", day(now), self.count)
+    }
+
+    /// A number that was not given out before: 29 digits that begin with 5030.
+    fn refund_id(&mut self, now: i64) -> String {
+        self.count += 1;
+        format!("50300000001{}{:010}", day(now), self.count)
+    }
+
+    /// Has an order paid that can be.
+    fn pay(&mut self, merchant: &str, out_trade_no: &str, now: i64) {
+        let transaction_id = self.transaction_id(now);
+        if let Some(order) = self.orders.get_mut(&key(merchant, out_trade_no)) {
+            order.pay(transaction_id.clone(), now);
+            self.transactions
+                .insert(key(merchant, &transaction_id), out_trade_no.to_owned());
+        }
+    }
+}
+
+fn key(merchant: &str, number: &str) -> Key {
+    (merchant.to_owned(), number.to_owned())
+}
+
+/// 36 characters.
+fn prepay_id(now: i64) -> String {
+    let time: String = compact(now).chars().skip(6).collect();
+    let digits = random_text(b"0123456789abcdef", 26);
+    format!("wx{time}{digits}")
+}
+
+/// All orders and refunds of all merchants.
+#[derive(Default)]
+pub(crate) struct Orders {
+    state: Mutex<State>,
+}
+
+impl Orders {
+    /// Accepts an order, or gives a new prepay_id for the one that has the same parameters.
+    pub(crate) fn place(&self, merchant: &str, draft: Draft, now: i64) -> Result<Order, NotPlaced> {
+        let mut state = self.lock();
+        let key = key(merchant, &draft.out_trade_no);
+        if state.burnt.contains(&key) {
+            return Err(NotPlaced::Closed);
+        }
+        let number = Number::OutTradeNo(&draft.out_trade_no);
+        let Some(order) = state.order(merchant, number, now) else {
+            let order = Order::new(draft, now);
+            state.orders.insert(key, order.clone());
+            return Ok(order);
+        };
+        match order.state {
+            TradeState::Success | TradeState::Refund => Err(NotPlaced::Paid),
+            TradeState::Closed | TradeState::Revoked => Err(NotPlaced::Closed),
+            TradeState::UserPaying | TradeState::PayError => Err(NotPlaced::Different),
+            TradeState::NotPay if order.draft.parameters != draft.parameters => {
+                Err(NotPlaced::Different)
+            }
+            TradeState::NotPay if order.is_expired(now) => Err(NotPlaced::Expired),
+            TradeState::NotPay => {
+                order.prepay_id = prepay_id(now);
+                order.prepaid = now;
+                Ok(order.clone())
+            }
+        }
+    }
+
+    /// An order as it stands.
+    pub(crate) fn find(&self, merchant: &str, number: Number<'_>, now: i64) -> Option<Order> {
+        self.lock().order(merchant, number, now).cloned()
+    }
+
+    /// Closes an order. A number without one can't be used any more.
+    pub(crate) fn close(
+        &self,
+        merchant: &str,
+        out_trade_no: &str,
+        now: i64,
+    ) -> Result<(), NotClosed> {
+        let mut state = self.lock();
+        let Some(order) = state.order(merchant, Number::OutTradeNo(out_trade_no), now) else {
+            state.burnt.insert(key(merchant, out_trade_no));
+            return Ok(());
+        };
+        match order.state {
+            TradeState::Success | TradeState::Refund => Err(NotClosed::Paid),
+            _ if order.draft.trade_type == TradeType::Micropay => Err(NotClosed::Micropay),
+            _ => {
+                order.state = TradeState::Closed;
+                Ok(())
+            }
+        }
+    }
+
+    /// Has the user pay an order.
+    pub(crate) fn pay(
+        &self,
+        merchant: &str,
+        out_trade_no: &str,
+        now: i64,
+    ) -> Result<Order, NotPaid> {
+        let mut state = self.lock();
+        let number = Number::OutTradeNo(out_trade_no);
+        let order = state.order(merchant, number, now).ok_or(NotPaid::Unknown)?;
+        let is_h5 = order.draft.trade_type == TradeType::H5;
+        match order.state {
+            TradeState::UserPaying => {}
+            TradeState::NotPay if order.is_expired(now) => return Err(NotPaid::Void),
+            TradeState::NotPay if is_h5 && now >= order.prepaid + PREPAY_H5 => {
+                return Err(NotPaid::VoidH5);
+            }
+            TradeState::NotPay if now >= order.prepaid + PREPAY => return Err(NotPaid::Void),
+            TradeState::NotPay => {}
+            TradeState::Success | TradeState::Refund => return Err(NotPaid::Paid),
+            TradeState::Closed | TradeState::PayError | TradeState::Revoked => {
+                return Err(NotPaid::Void);
+            }
+        }
+        state.pay(merchant, out_trade_no, now);
+        state
+            .order(merchant, number, now)
+            .cloned()
+            .ok_or(NotPaid::Unknown)
+    }
+
+    /// Has the user pay by a code that was scanned; repeated while the user is paying, it is the
+    /// same payment.
+    pub(crate) fn charge(
+        &self,
+        merchant: &str,
+        draft: Draft,
+        code: &str,
+        charge: Charge,
+        now: i64,
+    ) -> Result<Order, NotCharged> {
+        let mut state = self.lock();
+        let out_trade_no = draft.out_trade_no.clone();
+        let number = Number::OutTradeNo(&out_trade_no);
+        if state.burnt.contains(&key(merchant, &out_trade_no)) {
+            return Err(NotCharged::Used);
+        }
+        if let Some(order) = state.order(merchant, number, now) {
+            return match order.state {
+                TradeState::Success | TradeState::Refund => Err(NotCharged::Paid),
+                TradeState::Revoked => Err(NotCharged::Reversed),
+                TradeState::UserPaying if order.draft.parameters == draft.parameters => {
+                    Ok(order.clone())
+                }
+                _ => Err(NotCharged::Used),
+            };
+        }
+        if !state.codes.insert(code.to_owned()) {
+            return Err(NotCharged::CodeUsed);
+        }
+        let mut order = Order::new(draft, now);
+        order.prepay_id = String::new();
+        order.state = match charge {
+            Charge::Paid | Charge::Password => TradeState::UserPaying,
+            Charge::Fails => TradeState::PayError,
+        };
+        state
+            .orders
+            .insert(key(merchant, &out_trade_no), order.clone());
+        if charge == Charge::Paid {
+            state.pay(merchant, &out_trade_no, now);
+        }
+        let paid = state.order(merchant, number, now);
+        Ok(paid.cloned().unwrap_or(order))
+    }
+
+    /// Ends a payment by code; if it was paid, the money goes back.
+    pub(crate) fn reverse(
+        &self,
+        merchant: &str,
+        number: Number<'_>,
+        now: i64,
+    ) -> Result<(), NotReversed> {
+        let mut state = self.lock();
+        let order = state.order(merchant, number, now);
+        let order = order.ok_or(NotReversed::Unknown)?;
+        if order.draft.trade_type != TradeType::Micropay || order.state == TradeState::Refund {
+            return Err(NotReversed::Impossible);
+        }
+        if order.state != TradeState::Revoked && now >= order.created + REVERSIBLE {
+            return Err(NotReversed::TooLate);
+        }
+        order.state = TradeState::Revoked;
+        Ok(())
+    }
+
+    /// Gives money back, once for each `out_refund_no`.
+    pub(crate) fn refund(
+        &self,
+        merchant: &str,
+        draft: RefundDraft<'_>,
+        now: i64,
+    ) -> Result<Refund, NotRefunded> {
+        let mut state = self.lock();
+        let known = state.refunds.get(&key(merchant, draft.out_refund_no));
+        let known = known.cloned();
+        let order = state.order(merchant, draft.order, now);
+        let order = order.ok_or(NotRefunded::Unknown)?;
+        match order.state {
+            TradeState::Success | TradeState::Refund => {}
+            TradeState::NotPay | TradeState::UserPaying | TradeState::PayError => {
+                return Err(NotRefunded::NotPaid);
+            }
+            TradeState::Closed => return Err(NotRefunded::Closed),
+            TradeState::Revoked => return Err(NotRefunded::Revoked),
+        }
+        let Some(payment) = order.payment.clone() else {
+            return Err(NotRefunded::NotPaid);
+        };
+        let out_trade_no = order.draft.out_trade_no.clone();
+        if let Some(known) = known {
+            let is_same = known.out_trade_no == out_trade_no
+                && known.total == draft.total
+                && known.amount == draft.amount;
+            return if is_same {
+                Ok(known)
+            } else {
+                Err(NotRefunded::Mismatch)
+            };
+        }
+        if draft.total != order.draft.total {
+            return Err(NotRefunded::Mismatch);
+        }
+        let left = order.draft.total.saturating_sub(order.refunded);
+        if left == 0 {
+            return Err(NotRefunded::NothingLeft);
+        }
+        if draft.amount > left {
+            return Err(NotRefunded::TooMuch);
+        }
+        if order.refunds.len() >= REFUNDS {
+            return Err(NotRefunded::TooMany);
+        }
+        if now > payment.at + REFUNDABLE {
+            return Err(NotRefunded::TooLate);
+        }
+        order.refunded += draft.amount;
+        order.refunds.push(draft.out_refund_no.to_owned());
+        order.state = TradeState::Refund;
+        let refund = Refund {
+            refund_id: state.refund_id(now),
+            out_refund_no: draft.out_refund_no.to_owned(),
+            out_trade_no,
+            transaction_id: payment.transaction_id,
+            total: draft.total,
+            amount: draft.amount,
+            at: now,
+        };
+        state.refund_ids.insert(
+            key(merchant, &refund.refund_id),
+            refund.out_refund_no.clone(),
+        );
+        state
+            .refunds
+            .insert(key(merchant, &refund.out_refund_no), refund.clone());
+        Ok(refund)
+    }
+
+    /// The refunds that have this number, the oldest first.
+    pub(crate) fn refunds(&self, merchant: &str, number: RefundNumber<'_>) -> Vec<Refund> {
+        let state = self.lock();
+        let numbers = match number {
+            RefundNumber::OutRefundNo(out_refund_no) => vec![out_refund_no.to_owned()],
+            RefundNumber::RefundId(refund_id) => {
+                let number = state.refund_ids.get(&key(merchant, refund_id));
+                number.cloned().into_iter().collect()
+            }
+            RefundNumber::Order(number) => {
+                let key = state.key(merchant, number);
+                let order = key.and_then(|key| state.orders.get(&key));
+                order.map(|order| order.refunds.clone()).unwrap_or_default()
+            }
+        };
+        numbers
+            .into_iter()
+            .filter_map(|number| state.refunds.get(&key(merchant, &number)).cloned())
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000;
+    const MERCHANT: &str = "1900000109";
+    const CODE: &str = "130000000000000001";
+
+    fn draft(out_trade_no: &str, trade_type: TradeType) -> Draft {
+        Draft {
+            out_trade_no: out_trade_no.to_owned(),
+            appid: "wx8888888888888888".to_owned(),
+            trade_type,
+            total: 100,
+            openid: String::new(),
+            attach: String::new(),
+            time_expire: None,
+            parameters: String::new(),
+        }
+    }
+
+    fn placed(out_trade_no: &str, trade_type: TradeType) -> Orders {
+        let orders = Orders::default();
+        let draft = draft(out_trade_no, trade_type);
+        orders.place(MERCHANT, draft, NOW).unwrap();
+        orders
+    }
+
+    fn refund<'a>(out_trade_no: &'a str, out_refund_no: &'a str, amount: u64) -> RefundDraft<'a> {
+        RefundDraft {
+            order: Number::OutTradeNo(out_trade_no),
+            out_refund_no,
+            total: 100,
+            amount,
+        }
+    }
+
+    #[test]
+    fn a_prepay_id_is_good_for_two_hours_and_an_h5_url_for_five_minutes() {
+        for (trade_type, life, expected) in [
+            (TradeType::Native, 7200, NotPaid::Void),
+            (TradeType::Jsapi, 7200, NotPaid::Void),
+            (TradeType::H5, 300, NotPaid::VoidH5),
+        ] {
+            let orders = placed("A", trade_type);
+            let late = orders.pay(MERCHANT, "A", NOW + life);
+            assert_eq!(late.unwrap_err(), expected);
+            // Ordered again, it can be paid again.
+            orders
+                .place(MERCHANT, draft("A", trade_type), NOW + life)
+                .unwrap();
+            assert!(orders.pay(MERCHANT, "A", NOW + 2 * life - 1).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_order_expires_when_it_says_so_but_not_within_its_first_minute() {
+        for (expire, end) in [(NOW + 600, NOW + 600), (NOW + 1, NOW + 60), (0, NOW + 60)] {
+            let orders = Orders::default();
+            let mut expiring = draft("A", TradeType::Native);
+            expiring.time_expire = Some(expire);
+            orders.place(MERCHANT, expiring.clone(), NOW).unwrap();
+            let refused = orders.pay(MERCHANT, "A", end).unwrap_err();
+            assert_eq!(refused, NotPaid::Void);
+            let again = orders.place(MERCHANT, expiring, end).unwrap_err();
+            assert_eq!(again, NotPlaced::Expired);
+            // It can't be paid, and is not closed for that.
+            let order = orders.find(MERCHANT, Number::OutTradeNo("A"), end).unwrap();
+            assert_eq!(order.state, TradeState::NotPay);
+            assert!(orders.pay(MERCHANT, "A", end - 1).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_order_is_closed_when_it_was_not_paid_for_seven_days() {
+        let orders = placed("A", TradeType::Native);
+        let number = Number::OutTradeNo("A");
+        let order = orders.find(MERCHANT, number, NOW + 7 * DAY - 1).unwrap();
+        assert_eq!(order.state, TradeState::NotPay);
+        let order = orders.find(MERCHANT, number, NOW + 7 * DAY).unwrap();
+        assert_eq!(order.state, TradeState::Closed);
+        let again = draft("A", TradeType::Native);
+        let again = orders.place(MERCHANT, again, NOW + 7 * DAY);
+        assert_eq!(again.unwrap_err(), NotPlaced::Closed);
+    }
+
+    #[test]
+    fn a_payment_is_refunded_within_a_year_and_reversed_within_a_week() {
+        let orders = placed("A", TradeType::Native);
+        orders.pay(MERCHANT, "A", NOW).unwrap();
+        let year = NOW + 365 * DAY;
+        let in_time = orders.refund(MERCHANT, refund("A", "R1", 1), year);
+        assert!(in_time.is_ok());
+        let late = orders.refund(MERCHANT, refund("A", "R2", 1), year + 1);
+        assert_eq!(late.unwrap_err(), NotRefunded::TooLate);
+        // What was refunded then still is.
+        let known = orders.refund(MERCHANT, refund("A", "R1", 1), year + 1);
+        assert_eq!(known.unwrap().at, year);
+
+        let charged = draft("B", TradeType::Micropay);
+        let charged = orders.charge(MERCHANT, charged, CODE, Charge::Paid, NOW);
+        assert_eq!(charged.unwrap().state, TradeState::Success);
+        let number = Number::OutTradeNo("B");
+        let late = orders.reverse(MERCHANT, number, NOW + 7 * DAY);
+        assert_eq!(late.unwrap_err(), NotReversed::TooLate);
+        assert!(orders.reverse(MERCHANT, number, NOW + 7 * DAY - 1).is_ok());
+        assert!(orders.reverse(MERCHANT, number, NOW + 7 * DAY).is_ok());
+    }
+
+    #[test]
+    fn numbers_are_each_merchants_own() {
+        let orders = placed("A", TradeType::Native);
+        let number = Number::OutTradeNo("A");
+        assert!(orders.find("1900000110", number, NOW).is_none());
+        let unknown = orders.pay("1900000110", "A", NOW).unwrap_err();
+        assert_eq!(unknown, NotPaid::Unknown);
+        let paid = orders.pay(MERCHANT, "A", NOW).unwrap();
+        let transaction_id = paid.payment.unwrap().transaction_id;
+        let number = Number::TransactionId(&transaction_id);
+        assert!(orders.find(MERCHANT, number, NOW).is_some());
+        assert!(orders.find("1900000110", number, NOW).is_none());
+        let other = orders.place("1900000110", draft("A", TradeType::App), NOW);
+        assert_eq!(other.unwrap().state, TradeState::NotPay);
+    }
+
+    #[test]
+    fn a_refund_number_of_another_order_is_a_mismatch() {
+        let orders = placed("A", TradeType::Native);
+        let other = draft("B", TradeType::Native);
+        orders.place(MERCHANT, other, NOW).unwrap();
+        orders.pay(MERCHANT, "A", NOW).unwrap();
+        orders.pay(MERCHANT, "B", NOW).unwrap();
+        orders.refund(MERCHANT, refund("A", "R", 1), NOW).unwrap();
+        let refused = orders.refund(MERCHANT, refund("B", "R", 1), NOW);
+        assert_eq!(refused.unwrap_err(), NotRefunded::Mismatch);
+        assert_eq!(
+            orders
+                .refunds(MERCHANT, RefundNumber::OutRefundNo("R"))
+                .len(),
+            1
+        );
+        let of_other = RefundNumber::Order(Number::OutTradeNo("B"));
+        assert!(orders.refunds(MERCHANT, of_other).is_empty());
+    }
+}
