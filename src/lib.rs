@@ -149,6 +149,7 @@ mod crypto;
 mod error;
 mod media;
 mod notification;
+mod notification_v2;
 mod options;
 mod pay_params;
 mod payload;
@@ -182,6 +183,7 @@ pub use error::{
 };
 pub use media::Media;
 pub use notification::{Incoming, Notification, NotificationHeaders};
+pub use notification_v2::NotificationV2;
 pub use pay_params::PayParams;
 pub use payload::Payload;
 pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys};

@@ -75,6 +75,25 @@ impl Payload {
         })
     }
 
+    /// The fields of a request to APIv2, before they are looked at.
+    pub(crate) fn into_fields(self) -> Result<Value> {
+        match self.0 {
+            Kind::None => Ok(Value::Null),
+            Kind::Json(value) => {
+                if value.is_object() {
+                    refuse_options(&value)?;
+                }
+                Ok(value)
+            }
+            // Refused there, like any other text: its sign can't be known.
+            Kind::Raw(_) => Ok(Value::String(String::new())),
+            Kind::Media(_) | Kind::Upload(_) => Err(Error::request(
+                "the body is an upload",
+                "APIv2's one upload is not in this version",
+            )),
+        }
+    }
+
     /// The JSON of the body, of an upload that of its part `meta`, wherever it comes from.
     pub(crate) fn peek(&self) -> Option<Cow<'_, Value>> {
         match &self.0 {

@@ -16,7 +16,7 @@ use super::{KeySet, is_public_key_id};
 use crate::client::Core;
 use crate::error::{Check, Endpoint, Error, Phase, Result};
 use crate::formatter;
-use crate::protocol::v3::{Exchange, Sent, plain};
+use crate::protocol::{Exchange, Sent, plain};
 use crate::query::Query;
 use crate::request::{Destination, Draft, Pending, Unsigned};
 use crate::transport::{Driver, Failure, block_on, drive_until, spawn};
@@ -283,6 +283,7 @@ fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
         prefix: "/".to_owned(),
         target: place.target.clone(),
         query: Query::default(),
+        apiv2: None,
     };
     Draft::get(core, place.endpoint(), destination)
         .seal()?
@@ -305,10 +306,10 @@ fn settle(
         .as_ref()
         .and_then(|apiv3| apiv3.apiv3_key.as_deref());
     let opened = certificate::opened(answer.body(), apiv3_key.map_or("", String::as_str));
-    let mut sent = sent;
-    if let Ok(certificates) = &opened {
-        sent.trust = sent.trust.with_fetched(certificate::key_set(certificates));
-    }
+    let sent = match &opened {
+        Ok(certificates) => sent.trusting(certificate::key_set(certificates)),
+        Err(_) => sent,
+    };
     let endpoint = sent.endpoint.clone();
     let refuse = |problem| Error::certificates(endpoint, problem);
     match (Exchange { core, sent }.accept(answer), opened) {

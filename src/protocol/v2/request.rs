@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use http::Method;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{AUTHORIZE, MERCHANT, Merchant, NONCE, NONCELESS, SIGN, is_one_of, joined};
 use crate::crypto::hash::{self, SignType};
@@ -14,11 +15,11 @@ use crate::template::encode_value;
 use crate::transformer::{self, is_allowed};
 
 /// The sign of Enterprise WeChat (企业微信), which goes into a request before APIv2's own.
-pub(crate) struct Workwx<'a> {
+pub(crate) struct Workwx {
     /// The secret of the payment application, not the APIv2 key.
-    pub(crate) agent_secret: &'a str,
+    pub(crate) agent_secret: Zeroizing<String>,
     /// The fields that are signed, in any order; `None` takes the list of the path.
-    pub(crate) fields: Option<&'a [&'a str]>,
+    pub(crate) fields: Option<Vec<String>>,
 }
 
 const SIGN_TYPE: &str = "sign_type";
@@ -54,7 +55,7 @@ pub(crate) struct Call<'a> {
     pub(crate) nonce: &'a str,
     /// The caller said that there be no nonce.
     pub(crate) is_nonceless: bool,
-    pub(crate) workwx: Option<Workwx<'a>>,
+    pub(crate) workwx: Option<&'a Workwx>,
 }
 
 /// A signed request.
@@ -72,8 +73,9 @@ pub(crate) enum Content {
     Query(String),
 }
 
-/// Signs the fields of a request, and writes them as its verb has them.
-pub(crate) fn sign(merchant: Merchant<'_>, call: &Call<'_>, fields: &Value) -> Result<Signed> {
+/// Signs the fields of a request, and writes them as its verb has them. Those of a query may come in
+/// several pieces.
+pub(crate) fn sign(merchant: Merchant<'_>, call: &Call<'_>, fields: &[Value]) -> Result<Signed> {
     let (fields, signed_text_without_key) = signed(merchant, call, fields)?;
     let content = if *call.verb == Method::GET {
         Content::Query(fields.to_query())
@@ -87,13 +89,7 @@ pub(crate) fn sign(merchant: Merchant<'_>, call: &Call<'_>, fields: &Value) -> R
 }
 
 /// The fields of a request with its `sign`, and the text that was signed.
-///
-/// An upload sends them as parts of a form, and its `media` beside them.
-pub(crate) fn signed(
-    merchant: Merchant<'_>,
-    call: &Call<'_>,
-    fields: &Value,
-) -> Result<(Fields, String)> {
+fn signed(merchant: Merchant<'_>, call: &Call<'_>, fields: &[Value]) -> Result<(Fields, String)> {
     let mut fields = Fields::read(fields, *call.verb == Method::GET)?;
     fields.check_merchant(merchant.mchid)?;
     if is_one_of(&[AUTHORIZE], call.path) {
@@ -105,7 +101,7 @@ pub(crate) fn signed(
     if !is_nonceless && fields.given(NONCE).is_none() {
         fields.set(NONCE, call.nonce.to_owned());
     }
-    if let Some(workwx) = &call.workwx {
+    if let Some(workwx) = call.workwx {
         fields.set(WORKWX_SIGN, fields.workwx_sign(workwx, call.path)?);
     }
     let text = fields.signed_text();
@@ -114,23 +110,37 @@ pub(crate) fn signed(
 }
 
 /// The fields of a request in their order, each with the text that is both signed and sent.
-pub(crate) struct Fields(Vec<(String, Option<String>)>);
+struct Fields(Vec<(String, Option<String>)>);
 
 impl Fields {
-    fn read(fields: &Value, is_query: bool) -> Result<Self> {
-        let wanted = "an object of fields, such as json!({\"mch_id\": …})";
+    fn read(pieces: &[Value], is_query: bool) -> Result<Self> {
         let mut read = Self(Vec::new());
-        match fields {
+        for piece in pieces {
+            read.add(piece, is_query)?;
+        }
+        let mut seen = HashSet::new();
+        match read.0.iter().find(|(name, _)| !seen.insert(name)) {
+            Some((name, _)) => Err(Error::request(
+                format!("{}: given twice", Short(name)),
+                "each field once, since one sign is over all",
+            )),
+            None => Ok(read),
+        }
+    }
+
+    fn add(&mut self, piece: &Value, is_query: bool) -> Result<()> {
+        let wanted = "an object of fields, such as json!({\"mch_id\": …})";
+        match piece {
             Value::Null => {}
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    read.push(name, value)?;
+                    self.push(name, value)?;
                 }
             }
             Value::Array(pairs) if is_query => {
                 for pair in pairs {
                     match pair.as_array().map(Vec::as_slice) {
-                        Some([Value::String(name), value]) => read.push(name, value)?,
+                        Some([Value::String(name), value]) => self.push(name, value)?,
                         _ => return Err(Error::request("query: an element is no pair", wanted)),
                     }
                 }
@@ -140,7 +150,7 @@ impl Fields {
                 for pair in text.split('&').filter(|pair| !pair.is_empty()) {
                     let pair = pair.replace('+', " ");
                     let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
-                    read.push(&query::decode(name), &query::decode(value).into())?;
+                    self.push(&query::decode(name), &query::decode(value).into())?;
                 }
             }
             Value::String(_) => {
@@ -153,14 +163,7 @@ impl Fields {
                 return Err(Error::request("the body is no object", wanted));
             }
         }
-        let mut seen = HashSet::new();
-        match read.0.iter().find(|(name, _)| !seen.insert(name)) {
-            Some((name, _)) => Err(Error::request(
-                format!("{}: given twice", Short(name)),
-                "each field once, since one sign is over all",
-            )),
-            None => Ok(read),
-        }
+        Ok(())
     }
 
     fn push(&mut self, name: &str, value: &Value) -> Result<()> {
@@ -247,18 +250,20 @@ impl Fields {
         joined(self.pairs().filter(|(name, _)| *name != SIGN).collect())
     }
 
-    fn workwx_sign(&self, workwx: &Workwx<'_>, path: &str) -> Result<String> {
+    fn workwx_sign(&self, workwx: &Workwx, path: &str) -> Result<String> {
         if workwx.agent_secret.is_empty() {
             return Err(Error::request(
                 "workwx_sign: the secret is empty",
                 "the secret of Enterprise WeChat's payment application",
             ));
         }
-        let chosen = match workwx.fields {
-            Some(fields) => fields,
-            None if is_one_of(&["/mmpaymkttransfers/sendworkwxredpack"], path) => &RED_PACKET,
+        let chosen: Vec<&str> = match &workwx.fields {
+            Some(fields) => fields.iter().map(String::as_str).collect(),
+            None if is_one_of(&["/mmpaymkttransfers/sendworkwxredpack"], path) => {
+                RED_PACKET.to_vec()
+            }
             None if is_one_of(&["/mmpaymkttransfers/promotion/paywwsptrans2pocket"], path) => {
-                &EMPLOYEE
+                EMPLOYEE.to_vec()
             }
             None => {
                 return Err(Error::request(
@@ -275,13 +280,13 @@ impl Fields {
             ));
         }
         let pairs = self.pairs().filter(|(name, _)| chosen.contains(name));
-        let mut sign = hash::md5_agency(joined(pairs.collect()), workwx.agent_secret);
+        let mut sign = hash::md5_agency(joined(pairs.collect()), workwx.agent_secret.as_str());
         sign.make_ascii_uppercase();
         Ok(sign)
     }
 
     /// Every field with its text; null is empty.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_deref().unwrap_or_default()))
@@ -320,6 +325,8 @@ fn is_integer(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use serde_json::json;
 
     use super::super::fixtures::{MCHID, MERCHANT_OF_TESTS, SECRET};
@@ -337,7 +344,11 @@ mod tests {
 
     /// The body of a POST, and what was signed.
     fn posted(path: &str, fields: &Value) -> Result<(String, String)> {
-        let signed = sign(MERCHANT_OF_TESTS, &call(&Method::POST, path), fields)?;
+        let signed = sign(
+            MERCHANT_OF_TESTS,
+            &call(&Method::POST, path),
+            slice::from_ref(fields),
+        )?;
         match signed.content {
             Content::Xml(xml) => Ok((xml, signed.signed_text_without_key)),
             Content::Query(_) => panic!("a POST has a body"),
@@ -345,7 +356,13 @@ mod tests {
     }
 
     fn queried(path: &str, fields: &Value) -> Result<String> {
-        match sign(MERCHANT_OF_TESTS, &call(&Method::GET, path), fields)?.content {
+        match sign(
+            MERCHANT_OF_TESTS,
+            &call(&Method::GET, path),
+            slice::from_ref(fields),
+        )?
+        .content
+        {
             Content::Query(query) => Ok(query),
             Content::Xml(_) => panic!("a GET has a query"),
         }
@@ -388,7 +405,7 @@ mod tests {
             let mut call = call(&verb, path.strip_prefix("v2").unwrap());
             call.is_nonceless = options.get("nonceless").is_some();
             let target = case["sent"]["target"].as_str().unwrap();
-            let signed = sign(merchant, &call, fields).unwrap();
+            let signed = sign(merchant, &call, slice::from_ref(fields)).unwrap();
             match signed.content {
                 Content::Xml(xml) => {
                     assert_eq!(xml, case["sent"]["body"].as_str().unwrap());
@@ -493,7 +510,7 @@ mod tests {
         }
         let mut call = call(&Method::POST, "/pay/orderquery");
         call.is_nonceless = true;
-        let signed = sign(MERCHANT_OF_TESTS, &call, &json!({ "mch_id": MCHID })).ok();
+        let signed = sign(MERCHANT_OF_TESTS, &call, &[json!({ "mch_id": MCHID })]).ok();
         assert_eq!(signed.unwrap().signed_text_without_key, "mch_id=1900000109");
     }
 
@@ -537,7 +554,12 @@ mod tests {
             secret: None,
         };
         let fields = json!({ "mch_id": MCHID, "scope": "pay_identity" });
-        let signed = sign(merchant, &call(&Method::GET, "/appauth/authindex"), &fields).ok();
+        let signed = sign(
+            merchant,
+            &call(&Method::GET, "/appauth/authindex"),
+            slice::from_ref(&fields),
+        )
+        .ok();
         let query = format!("mch_id={MCHID}&scope=pay_identity");
         assert!(signed.unwrap().content == Content::Query(query));
         for secret in [None, Some("")] {
@@ -548,7 +570,7 @@ mod tests {
             let error = sign(
                 merchant,
                 &call(&Method::GET, "/appauth/getaccesstoken"),
-                &fields,
+                slice::from_ref(&fields),
             );
             assert!(matches!(error.err().unwrap(), Error::Config(_)));
         }
@@ -615,12 +637,14 @@ mod tests {
     #[test]
     fn the_sign_of_enterprise_wechat_comes_first_and_is_signed_too() {
         let signed = |path: &str, fields: &Value, list: Option<&[&str]>, secret: &str| {
+            let workwx = Workwx {
+                agent_secret: secret.to_owned().into(),
+                fields: list.map(|list| list.iter().map(|&name| name.to_owned()).collect()),
+            };
             let mut call = call(&Method::POST, path);
-            call.workwx = Some(Workwx {
-                agent_secret: secret,
-                fields: list,
-            });
-            sign(MERCHANT_OF_TESTS, &call, fields).map(|signed| signed.signed_text_without_key)
+            call.workwx = Some(&workwx);
+            let signed = sign(MERCHANT_OF_TESTS, &call, slice::from_ref(fields));
+            signed.map(|signed| signed.signed_text_without_key)
         };
         let red_packet = json!({
             "mch_id": MCHID, "wxappid": "wx1", "mch_billno": "B1", "re_openid": "o1",
