@@ -217,7 +217,7 @@ pub(crate) fn is_guzzle(name: &str) -> bool {
 
 /// The options that work, for a message.
 pub(crate) fn known() -> String {
-    "json, xml, query, headers, body, timeout, connect_timeout, base_uri, security, nonceless, debug"
+    "json, query, headers, body, timeout, connect_timeout, base_uri, debug, xml, security, nonceless"
         .to_owned()
 }
 

@@ -46,8 +46,9 @@ pub struct Request {
     method: Method,
     target: Target,
     payload: Payload,
-    /// As they were given: what APIv3 encodes, APIv2 signs.
-    queries: Vec<Value>,
+    query: Query,
+    /// The pieces of it as they were given, which APIv2 signs; none where the path is of APIv3.
+    pieces: Vec<Value>,
     variables: Vec<(String, Value)>,
     headers: HeaderMap,
     timeout: Option<Limit>,
@@ -87,7 +88,8 @@ impl Request {
             method,
             target: Target::Path(path),
             payload,
-            queries: Vec::new(),
+            query: Query::default(),
+            pieces: Vec::new(),
             variables: Vec::new(),
             headers: HeaderMap::new(),
             timeout: None,
@@ -139,7 +141,7 @@ impl Request {
     /// error. Beside any other verb of APIv2 a query is not signed.
     pub fn query(mut self, query: impl Serialize) -> Self {
         match serde_json::to_value(query) {
-            Ok(value) => self.queries.push(value),
+            Ok(value) => self.add_query(value),
             Err(error) => {
                 let part = format!("query: it can't be serialised: {error}");
                 self.remember(Error::request(part, "an object or pairs"));
@@ -287,6 +289,18 @@ impl Request {
             fields,
         });
         self
+    }
+
+    fn add_query(&mut self, value: Value) {
+        let joined = Query::from_value(&value).and_then(|query| self.query.join(&query));
+        if let Err(error) = joined {
+            self.remember(error);
+        }
+        // A path that begins so is of no other protocol, whatever its variables hold.
+        let is_of_v3 = matches!(&self.target, Target::Path(path) if path.text.starts_with("v3/"));
+        if !is_of_v3 {
+            self.pieces.push(value);
+        }
     }
 
     fn of_v2(&mut self, name: &'static str) {
@@ -443,7 +457,7 @@ impl Request {
             }
             ("body", Value::String(text)) => self.payload = text.into(),
             ("body", Value::Null) => {}
-            ("query", value) => self.queries.push(value),
+            ("query", value) => self.add_query(value),
             ("headers", value) => {
                 let headers = options::check_count(&self.headers)
                     .and_then(|()| options::headers(&value))
@@ -645,7 +659,7 @@ impl Request {
             path,
             is_nonceless,
             workwx,
-            query: std::mem::take(&mut self.queries),
+            query: std::mem::take(&mut self.pieces),
         });
         Ok((protocol, None, Arc::clone(transport)))
     }
@@ -656,8 +670,9 @@ impl Request {
         let path = match std::mem::replace(&mut self.target, Target::None) {
             Target::None => return Err(Error::request("the address", "one that can be sent")),
             Target::Absolute(address) => {
-                let is_changed =
-                    !self.variables.is_empty() || !self.queries.is_empty() || self.base.is_some();
+                let is_changed = !self.variables.is_empty()
+                    || !self.query.as_str().is_empty()
+                    || self.base.is_some();
                 if is_changed {
                     return Err(Error::request(
                         "url: the address goes as it stands, without .query(), .var() and .base_uri()",
@@ -713,12 +728,10 @@ impl Request {
         if apiv2.is_some() && self.method == Method::GET {
             // It is signed first.
             let written = expanded.query.map(Value::String);
-            self.queries.splice(..0, written);
+            self.pieces.splice(..0, written);
         } else {
             query = Query::from_text(expanded.query.as_deref().unwrap_or_default());
-            for value in self.queries.drain(..) {
-                query.join(&Query::from_value(&value)?)?;
-            }
+            query.join(&self.query)?;
             if !query.as_str().is_empty() {
                 target.push('?');
                 target.push_str(query.as_str());

@@ -16,7 +16,6 @@ use crate::protocol::v3::path_of;
 use crate::sensitive::{self, By};
 #[cfg(feature = "aws-lc-rs")]
 use crate::signer::MerchantKey;
-use crate::transformer;
 
 /// A success: 2xx, with its signature checked or from an endpoint known to sign nothing; or the
 /// redirect of one whose answer is for the user's browser.
@@ -88,9 +87,6 @@ impl Response {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let read = match &self.data {
             Some(data) => T::deserialize(data),
-            None if self.answer.body().starts_with(b"<") => {
-                T::deserialize(transformer::from_bytes(self.answer.body())?)
-            }
             None => serde_json::from_slice(self.answer.body()),
         };
         read.map_err(|error| Error::Decode(Box::new(DecodeError::json(&error))))

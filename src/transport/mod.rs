@@ -612,7 +612,7 @@ mod tests {
         let start = std::time::Instant::now();
         while !condition() {
             assert!(start.elapsed() < Duration::from_secs(20), "it never came");
-            std::thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
