@@ -71,7 +71,7 @@ pub struct Request {
 struct Apiv2 {
     is_secure: bool,
     is_nonceless: bool,
-    workwx: Option<Workwx>,
+    workwx: Option<Box<Workwx>>,
 }
 
 enum Target {
@@ -284,10 +284,10 @@ impl Request {
 
     fn signed_by_workwx(mut self, agent_secret: String, fields: Option<Vec<String>>) -> Self {
         self.of_v2("workwx_sign()");
-        self.apiv2.workwx = Some(Workwx {
+        self.apiv2.workwx = Some(Box::new(Workwx {
             agent_secret: agent_secret.into(),
             fields,
-        });
+        }));
         self
     }
 
@@ -833,7 +833,7 @@ struct AskedOfV2 {
     /// Without a prefix of base_uri.
     path: String,
     is_nonceless: bool,
-    workwx: Option<Workwx>,
+    workwx: Option<Box<Workwx>>,
     /// The fields of a GET, in the pieces in which they came.
     query: Vec<Value>,
 }
@@ -1177,7 +1177,7 @@ impl AskedOfV2 {
             path: &self.path,
             nonce: &formatter::nonce(),
             is_nonceless: self.is_nonceless,
-            workwx: self.workwx.as_ref(),
+            workwx: self.workwx.as_deref(),
         };
         let signed = v2::request::sign(core.merchant(), &call, &fields)?;
         let body = match signed.content {

@@ -8,9 +8,7 @@ use wechatpay_chain::{
     catalogue, hash, transformer,
 };
 
-use crate::support::{
-    MERCHANT_KEY, PLATFORM_CERTIFICATE, assert_says, body, header, recorded, target,
-};
+use crate::support::{MERCHANT_KEY, PLATFORM_KEY, assert_says, body, header, recorded, target};
 
 const MCHID: &str = "1900000109";
 pub(crate) const SECRET: &str = "exposed_your_key_here_have_risks";
@@ -434,13 +432,16 @@ fn a_request_that_needs_the_certificate_is_refused_without_one() {
         refund(&with).into_http().unwrap();
         order(&with).security().into_http().unwrap();
     }
-    // The certificate of another key than the one that signs presents nothing.
+    // One that was made for another key than the one that is here can't be presented.
     let other = builder()
         .serial("AB01")
-        .private_key(crate::support::PLATFORM_KEY)
+        .private_key(PLATFORM_KEY)
         .merchant_certificate(MERCHANT_CERTIFICATE)
-        .platform_certificate(PLATFORM_CERTIFICATE);
-    assert!(other.build().is_err());
+        .apiv3_key("0123456789abcdef0123456789abcdef")
+        .build()
+        .unwrap();
+    let error = refund(&other).into_http().unwrap_err();
+    assert_says(&error, &["certificate"]);
     // Plain http to this machine has no certificates.
     refund(&without)
         .base_uri("http://127.0.0.1:1/")
