@@ -1225,13 +1225,22 @@ fn merchant_pair(
     };
     // A certificate needs no passphrase; cURL takes one for files that hold the key too.
     let (certificate, _) = part("cert", "merchant.cert")?;
-    let certificate = certificate.as_str();
-    Ok(match part("key", "merchant.key")? {
-        (key, Some(passphrase)) => {
-            builder.merchant(certificate, (key.as_str(), passphrase.as_str()))
-        }
-        (key, None) => builder.merchant(certificate, key.as_str()),
+    let certificate = as_address(certificate);
+    let (key, passphrase) = part("key", "merchant.key")?;
+    let (certificate, key) = (certificate.as_str(), as_address(key));
+    Ok(match passphrase {
+        Some(passphrase) => builder.merchant(certificate, (key.as_str(), passphrase.as_str())),
+        None => builder.merchant(certificate, key.as_str()),
     })
+}
+
+/// cURL, which has these two in PHP, takes plain paths.
+fn as_address(text: Secret) -> Secret {
+    if Path::new(text.as_str()).is_absolute() {
+        Zeroizing::new(format!("file://{}", text.as_str()))
+    } else {
+        text
+    }
 }
 
 type Secret = Zeroizing<String>;

@@ -158,8 +158,7 @@
 //!
 //! # Not in this version
 //!
-//! APIv2's one upload, downloads to a file, proxies and retries. What asks for one of them is an
-//! error that says so.
+//! Downloads to a file, proxies and retries. What asks for one of them is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, Method, Uri, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -399,8 +399,9 @@ impl Request {
 
     fn apply(mut self, options: Map<String, Value>) -> Self {
         let bodies = ["json", "xml", "body"].into_iter();
-        let bodies: Vec<_> = bodies.filter(|name| options.contains_key(*name)).collect();
-        if bodies.len() > 1 {
+        let bodies = bodies.filter(|name| options.contains_key(*name));
+        if bodies.clone().count() > 1 {
+            let bodies: Vec<_> = bodies.collect();
             self.remember(Error::request(
                 format!("the options {} are both there", bodies.join(" and ")),
                 "one of them: json and xml are serialised here, body is sent as it is",
@@ -577,14 +578,25 @@ impl Request {
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
             started: driver.now(),
         };
-        let (protocol, store, transport) = match destination.apiv2.is_some() {
-            true => self.as_v2(&endpoint, &mut destination)?,
-            false => self.as_v3(&endpoint, &destination)?,
-        };
+        let path = destination.target.path();
+        let is_invoice = v3::is_invoice(destination.authority.host(), path);
+        let is_exempt = is_invoice || v3::is_unsigned(path);
+        let (mut store, mut apiv2, mut transport) = (None, None, Arc::clone(&core.transport));
+        match destination.apiv2.take() {
+            None => store = self.store(&endpoint, &destination)?,
+            Some(path) => {
+                transport = self.transport_of_v2(&endpoint, &path, &destination.scheme)?;
+                apiv2 = Some(AskedOfV2 {
+                    path,
+                    is_nonceless: self.apiv2.is_nonceless,
+                    workwx: self.apiv2.workwx,
+                    query: self.pieces,
+                });
+            }
+        }
         Ok(Draft {
             endpoint,
             method: self.method,
-            protocol,
             destination,
             payload: self.payload,
             headers: self.headers,
@@ -592,13 +604,17 @@ impl Request {
             debug: self.debug,
             #[cfg(feature = "aws-lc-rs")]
             sensitive: self.sensitive,
+            apiv2,
+            is_signed: !is_invoice,
+            is_exempt,
             store,
             transport,
             core,
         })
     }
 
-    fn as_v3(&self, endpoint: &Endpoint, destination: &Destination) -> Result<Chosen> {
+    /// Where the certificates for a call of APIv3 are fetched, once it is clear that it can be made.
+    fn store(&self, endpoint: &Endpoint, destination: &Destination) -> Result<Option<Arc<Store>>> {
         let Some(apiv3) = &self.core.v3 else {
             return Err(Error::config(
                 "APIv3",
@@ -606,24 +622,25 @@ impl Request {
                 "serial, private_key and cert beside them",
             ));
         };
-        if let Some(name) = self.only_v2 {
-            let part = format!("{name} is APIv2's, and this is a call of APIv3");
-            let wanted = "a path under v2/; APIv3 takes `json`, and no merchant certificate";
-            return Err(Error::request(part, wanted).at(endpoint));
+        match self.only_v2 {
+            None => Ok(apiv3.store_of(destination)),
+            Some(name) => {
+                let part = format!("{name} is APIv2's, and this is a call of APIv3");
+                let wanted = "a path under v2/; APIv3 takes `json`, and no merchant certificate";
+                Err(Error::request(part, wanted).at(endpoint))
+            }
         }
-        let path = destination.target.path();
-        let is_invoice = v3::is_invoice(destination.authority.host(), path);
-        let protocol = Protocol::V3(AskedOfV3 {
-            is_signed: !is_invoice,
-            is_exempt: is_invoice || v3::is_unsigned(path),
-        });
-        let store = apiv3.store_of(destination);
-        Ok((protocol, store, Arc::clone(&self.core.transport)))
     }
 
-    fn as_v2(&mut self, endpoint: &Endpoint, destination: &mut Destination) -> Result<Chosen> {
+    /// What sends a call of APIv2, once it is clear that it can be made: with the merchant certificate
+    /// or without.
+    fn transport_of_v2(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        scheme: &Scheme,
+    ) -> Result<Arc<Transport>> {
         let core = &self.core;
-        let path = destination.apiv2.take().unwrap_or_default();
         if core.secret.is_none() {
             return Err(Error::config(
                 "secret",
@@ -635,33 +652,19 @@ impl Request {
             let part = format!("{name} is APIv3's, and this is a call of APIv2");
             return Err(Error::request(part, wanted).at(endpoint));
         }
-        let Apiv2 {
-            is_secure,
-            is_nonceless,
-            workwx,
-        } = std::mem::take(&mut self.apiv2);
         let known = tree::walk(&format!("v2/{path}")).endpoint(self.method.as_str());
         let is_wanted = known.is_some_and(|known| known.needs_client_certificate());
         // Without TLS there is no certificate: a sandbox does not ask for it.
-        let is_secure = (is_secure || is_wanted) && destination.scheme == Scheme::HTTPS;
-        let transport = match &core.secure {
-            _ if !is_secure => &core.transport,
-            Some(secure) => secure,
-            None => {
-                return Err(Error::config(
-                    "merchant",
-                    format!("{endpoint} wants the merchant certificate, and this client has none"),
-                    ".merchant(certificate, key) with apiclient_cert.pem and apiclient_key.pem",
-                ));
-            }
-        };
-        let protocol = Protocol::V2(AskedOfV2 {
-            path,
-            is_nonceless,
-            workwx,
-            query: std::mem::take(&mut self.pieces),
-        });
-        Ok((protocol, None, Arc::clone(transport)))
+        let is_secure = (self.apiv2.is_secure || is_wanted) && *scheme == Scheme::HTTPS;
+        match &core.secure {
+            _ if !is_secure => Ok(Arc::clone(&core.transport)),
+            Some(secure) => Ok(Arc::clone(secure)),
+            None => Err(Error::config(
+                "merchant",
+                format!("{endpoint} wants the merchant certificate, and this client has none"),
+                ".merchant(certificate, key) with apiclient_cert.pem and apiclient_key.pem",
+            )),
+        }
     }
 
     /// Scheme, host and target, as they are signed and sent.
@@ -754,9 +757,6 @@ impl Request {
     }
 }
 
-/// Which protocol a request has, where certificates are fetched for it, and what sends it.
-type Chosen = (Protocol, Option<Arc<Store>>, Arc<Transport>);
-
 #[cfg(feature = "aws-lc-rs")]
 const ENCRYPT: &str =
     "the field as rsa::PublicKey::encrypt makes it, with the key of v2/risk/getpublickey";
@@ -809,26 +809,19 @@ pub(crate) struct Draft {
     debug: bool,
     #[cfg(feature = "aws-lc-rs")]
     sensitive: Sensitive,
-    protocol: Protocol,
+    /// `None` for APIv3.
+    apiv2: Option<AskedOfV2>,
+    /// Whether it goes with the `Authorization` header, if it is of APIv3.
+    is_signed: bool,
+    /// Whether the endpoint signs nothing, if it is of APIv3.
+    is_exempt: bool,
     /// Where the client fetches the certificates for it.
     store: Option<Arc<Store>>,
     /// What sends it: connections with the merchant certificate, or those without.
     transport: Arc<Transport>,
 }
 
-/// What each protocol has to know of a request.
-enum Protocol {
-    V3(AskedOfV3),
-    V2(AskedOfV2),
-}
-
-struct AskedOfV3 {
-    /// Whether it goes with the `Authorization` header.
-    is_signed: bool,
-    /// Whether the endpoint signs nothing.
-    is_exempt: bool,
-}
-
+/// What APIv2 has to know of a request.
 struct AskedOfV2 {
     /// Without a prefix of base_uri.
     path: String,
@@ -871,16 +864,15 @@ impl Draft {
             sensitive: Sensitive::default(),
             store: None,
             transport: Arc::clone(&core.transport),
-            protocol: Protocol::V3(AskedOfV3 {
-                is_signed: true,
-                is_exempt: false,
-            }),
+            apiv2: None,
+            is_signed: true,
+            is_exempt: false,
         }
     }
 
     /// Whether a verifier elsewhere is to be asked about the answer.
     fn is_judged_elsewhere(&self) -> bool {
-        matches!(self.protocol, Protocol::V3(_)) && self.core.verifier().is_some()
+        self.apiv2.is_none() && self.core.verifier().is_some()
     }
 
     /// Where certificates have to be fetched before the request leaves, so that a failure there
@@ -893,16 +885,12 @@ impl Draft {
 
     #[cfg(feature = "aws-lc-rs")]
     fn needs_key(&self) -> bool {
-        !self.is_exempt() || !self.sensitive.is_empty()
+        !self.is_exempt || !self.sensitive.is_empty()
     }
 
     #[cfg(not(feature = "aws-lc-rs"))]
     fn needs_key(&self) -> bool {
-        !self.is_exempt()
-    }
-
-    fn is_exempt(&self) -> bool {
-        matches!(&self.protocol, Protocol::V3(asked) if asked.is_exempt)
+        !self.is_exempt
     }
 
     /// The serial that the caller set by hand, which wins over all others.
@@ -1021,32 +1009,77 @@ impl Draft {
         Ok(serial)
     }
 
-    /// Encrypts what is sensitive, with the keys that are known by now. APIv2 knows no such keys.
+    /// Encrypts what is sensitive, with the keys that are known by now; or signs the fields of APIv2,
+    /// whose key is here.
     pub(crate) fn seal(mut self) -> Result<Sealed> {
-        let seal = match (&self.protocol, &self.core.v3) {
-            (Protocol::V2(_), _) => None,
-            (Protocol::V3(_), Some(apiv3)) => {
-                let trust = apiv3.platform.trust(self.store.take());
-                let announced = self
-                    .announced(&trust)
-                    .map_err(|error| error.at(&self.endpoint))?;
-                Some((trust, announced))
-            }
-            (Protocol::V3(_), None) => {
-                let part = "the call is of APIv3";
-                return Err(Error::request(part, "a client with its settings").at(&self.endpoint));
-            }
+        let sealed = if let Some(asked) = self.apiv2.take() {
+            self.signed(asked).map(Seal::V2)
+        } else {
+            self.encrypted_for_v3()
         };
-        Ok(Sealed { draft: self, seal })
+        match sealed {
+            Ok(seal) => Ok(Sealed { draft: self, seal }),
+            Err(error) => Err(error.at(&self.endpoint)),
+        }
+    }
+
+    fn encrypted_for_v3(&mut self) -> Result<Seal> {
+        let Some(apiv3) = &self.core.v3 else {
+            let part = "the call is of APIv3";
+            return Err(Error::request(part, "a client with its settings"));
+        };
+        let trust = apiv3.platform.trust(self.store.take());
+        let announced = self.announced(&trust)?;
+        Ok(Seal::V3 { trust, announced })
+    }
+
+    /// Puts the signed fields of APIv2 into the payload, or into the query of a GET.
+    fn signed(&mut self, asked: AskedOfV2) -> Result<v2::Terms> {
+        let mut payload = std::mem::replace(&mut self.payload, Payload::none());
+        let mut pieces = payload.take_pieces()?;
+        let is_query = self.method == Method::GET;
+        if is_query {
+            if !pieces.is_empty() {
+                return Err(Error::request(
+                    "a GET of APIv2 with a body",
+                    "its fields in .query(), which are signed",
+                ));
+            }
+            pieces = asked.query;
+        }
+        let call = v2::request::Call {
+            verb: &self.method,
+            path: &asked.path,
+            nonce: &formatter::nonce(),
+            is_nonceless: asked.is_nonceless,
+            workwx: asked.workwx.as_deref(),
+        };
+        let (fields, signed) = v2::request::signed(self.core.merchant(), &call, &pieces)?;
+        if is_query {
+            self.destination.set_query(&fields.to_query())?;
+        } else {
+            self.payload = payload.signed(&fields);
+        }
+        Ok(v2::Terms {
+            path: asked.path,
+            signed,
+        })
     }
 }
 
-/// A request whose sensitive fields are encrypted.
+/// A request whose sensitive fields are encrypted, or whose fields are signed.
 pub(crate) struct Sealed {
     draft: Draft,
-    /// Of APIv3, what the answer is verified with, and the serial of the platform key that the gateway
-    /// is told of.
-    seal: Option<(Trust, Option<String>)>,
+    seal: Seal,
+}
+
+enum Seal {
+    V3 {
+        trust: Trust,
+        /// The serial of the platform key that the gateway is told of.
+        announced: Option<String>,
+    },
+    V2(v2::Terms),
 }
 
 impl Sealed {
@@ -1063,23 +1096,42 @@ impl Sealed {
             core,
             endpoint,
             method,
-            mut destination,
+            destination,
             payload,
-            headers,
+            headers: own,
             limits,
-            protocol,
             transport,
+            is_signed,
+            is_exempt,
             debug,
             ..
         } = self.draft;
-        let composed = match protocol {
-            Protocol::V3(asked) => asked.compose(&method, &destination, payload, self.seal),
-            Protocol::V2(asked) => asked.compose(&core, &method, &mut destination, payload),
+        let is_json = payload.is_json();
+        let content = payload
+            .into_content()
+            .map_err(|error| error.at(&endpoint))?;
+        let (headers, terms) = match self.seal {
+            Seal::V2(terms) => (v2::headers(), Terms::V2(terms)),
+            Seal::V3 { trust, announced } => {
+                let stamp = Stamp {
+                    timestamp: formatter::now(),
+                    nonce: formatter::nonce(),
+                };
+                let target = destination.target.as_str().to_owned();
+                let terms = v3::Terms {
+                    signed: v3::message(method.clone(), target, stamp, content.signed),
+                    is_signed,
+                    trust,
+                    is_exempt,
+                    verdict: None,
+                };
+                let headers = v3::headers(is_json, announced.as_deref());
+                (headers, Terms::V3(terms))
+            }
         };
-        let composed = composed.map_err(|error| error.at(&endpoint))?;
-        let mut headers = protocol::headers(composed.headers, &core, &headers);
+        let mut headers = protocol::headers(headers, &core, &own);
         headers.remove(header::AUTHORIZATION);
-        if let Some(content_type) = composed.content_type {
+        if let Some(content_type) = content.content_type {
             headers.insert(header::CONTENT_TYPE, content_type);
         }
         let host = destination.authority.as_str().to_owned();
@@ -1089,7 +1141,7 @@ impl Sealed {
             .path_and_query(destination.target)
             .build()
             .map_err(|_| Error::request("the address can't be put together", "another path"))?;
-        let mut request = http::Request::new(composed.body);
+        let mut request = http::Request::new(content.body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -1106,96 +1158,10 @@ impl Sealed {
                     endpoint,
                     host,
                     deadline: limits.deadline(),
-                    terms: composed.terms,
+                    terms,
                 },
             },
         }))
-    }
-}
-
-/// What a protocol makes of a request.
-struct Composed {
-    headers: HeaderMap,
-    body: Body,
-    /// Of an upload, whose boundary only it can tell.
-    content_type: Option<HeaderValue>,
-    terms: Terms,
-}
-
-impl AskedOfV3 {
-    fn compose(
-        self,
-        method: &Method,
-        destination: &Destination,
-        payload: Payload,
-        seal: Option<(Trust, Option<String>)>,
-    ) -> Result<Composed> {
-        let (trust, announced) = seal.unwrap_or_default();
-        let is_json = payload.is_json();
-        let content = payload.into_content()?;
-        let stamp = Stamp {
-            timestamp: formatter::now(),
-            nonce: formatter::nonce(),
-        };
-        let target = destination.target.as_str().to_owned();
-        Ok(Composed {
-            headers: v3::headers(is_json, announced.as_deref()),
-            body: content.body,
-            content_type: content.content_type,
-            terms: Terms::V3(v3::Terms {
-                signed: v3::message(method.clone(), target, stamp, content.signed),
-                is_signed: self.is_signed,
-                trust,
-                is_exempt: self.is_exempt,
-                verdict: None,
-            }),
-        })
-    }
-}
-
-impl AskedOfV2 {
-    /// The secret is here, so the request is signed at once.
-    fn compose(
-        self,
-        core: &Core,
-        method: &Method,
-        destination: &mut Destination,
-        payload: Payload,
-    ) -> Result<Composed> {
-        let fields = match payload.into_fields()? {
-            fields if method != Method::GET => vec![fields],
-            Value::Null => self.query,
-            _ => {
-                return Err(Error::request(
-                    "a GET of APIv2 with a body",
-                    "its fields in .query(), which are signed",
-                ));
-            }
-        };
-        let call = v2::request::Call {
-            verb: method,
-            path: &self.path,
-            nonce: &formatter::nonce(),
-            is_nonceless: self.is_nonceless,
-            workwx: self.workwx.as_deref(),
-        };
-        let signed = v2::request::sign(core.merchant(), &call, &fields)?;
-        let body = match signed.content {
-            v2::request::Content::Xml(xml) => xml.into(),
-            v2::request::Content::Query(query) => {
-                destination.set_query(&query)?;
-                Bytes::new()
-            }
-        };
-        Ok(Composed {
-            headers: v2::headers(),
-            body: body.into(),
-            content_type: None,
-            terms: Terms::V2(v2::Terms {
-                path: self.path,
-                signed: signed.signed_text_without_key,
-            }),
-        })
     }
 }
 

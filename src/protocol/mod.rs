@@ -133,7 +133,7 @@ pub(crate) struct Refusal {
 }
 
 /// Why an answer or a notification is not trusted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) struct Distrust {
     pub(crate) check: Check,
     /// What its wrong APIv2 sign should cover, without the key.

@@ -317,8 +317,48 @@ fn what_can_t_be_signed_is_refused_before_anything_is_sent() {
         path.post(json!({ "mch_id": "1900000110" })),
         &["1900000110", MCHID],
     );
-    refused(path.post(Media::new("a.png", "MARKed")), &["upload"]);
+    let media = Media::new("a.png", "MARKed").field("mch_id", MCHID);
+    let meta = media.clone().meta(json!({ "MARKed": 1 }));
+    refused(path.post(meta), &["meta is APIv3's"]);
+    refused(
+        path.post(media.field("mch_id", MCHID)),
+        &["mch_id", "twice"],
+    );
     refused(client.chain("v2/").post(()), &["none of mch_id"]);
+}
+
+#[test]
+fn an_upload_is_a_form_whose_fields_are_signed_and_whose_file_is_not() {
+    let client = with_certificate();
+    let media = Media::new("a.jpg", "content")
+        .field("mch_id", MCHID)
+        .field("media_hash", hash::md5("content", ""))
+        .field("sign_type", "HMAC-SHA256");
+    let path = client.v2().secapi().mch().uploadmedia();
+    let request = path.post(media).into_http().unwrap();
+    assert_eq!(
+        header(&request, "accept"),
+        "text/xml, text/plain, application/x-gzip"
+    );
+    let form = header(&request, "content-type");
+    let boundary = form.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let text = format!(
+        "mch_id={MCHID}&media_hash={}&sign_type=HMAC-SHA256",
+        hash::md5("content", "")
+    );
+    let sign = hash::sign(hash::SignType::HmacSha256, &text, SECRET);
+    let fields = text.split('&').map(|pair| pair.split_once('=').unwrap());
+    let part = |(name, value): (&str, &str)| {
+        format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        )
+    };
+    let parts: String = fields.chain([("sign", sign.as_str())]).map(part).collect();
+    let expected = format!(
+        "{parts}--{boundary}\r\nContent-Disposition: form-data; name=\"media\"; \
+         filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\ncontent\r\n--{boundary}--\r\n"
+    );
+    assert_eq!(request.into_body(), expected);
 }
 
 #[test]

@@ -58,38 +58,13 @@ pub(crate) struct Call<'a> {
     pub(crate) workwx: Option<&'a Workwx>,
 }
 
-/// A signed request.
-pub(crate) struct Signed {
-    pub(crate) content: Content,
-    /// What was signed, without the key; it holds the values.
-    pub(crate) signed_text_without_key: String,
-}
-
-#[derive(PartialEq, Eq)]
-pub(crate) enum Content {
-    /// The body.
-    Xml(String),
-    /// The query of a GET, percent-encoded, without `?`.
-    Query(String),
-}
-
-/// Signs the fields of a request, and writes them as its verb has them. Those of a query may come in
-/// several pieces.
-pub(crate) fn sign(merchant: Merchant<'_>, call: &Call<'_>, fields: &[Value]) -> Result<Signed> {
-    let (fields, signed_text_without_key) = signed(merchant, call, fields)?;
-    let content = if *call.verb == Method::GET {
-        Content::Query(fields.to_query())
-    } else {
-        Content::Xml(fields.to_xml())
-    };
-    Ok(Signed {
-        content,
-        signed_text_without_key,
-    })
-}
-
-/// The fields of a request with its `sign`, and the text that was signed.
-fn signed(merchant: Merchant<'_>, call: &Call<'_>, fields: &[Value]) -> Result<(Fields, String)> {
+/// The fields of a request with its `sign`, and the text that was signed, without the key. Those of a
+/// query or a form may come in several pieces.
+pub(crate) fn signed(
+    merchant: Merchant<'_>,
+    call: &Call<'_>,
+    fields: &[Value],
+) -> Result<(Fields, String)> {
     let mut fields = Fields::read(fields, *call.verb == Method::GET)?;
     fields.check_merchant(merchant.mchid)?;
     if is_one_of(&[AUTHORIZE], call.path) {
@@ -110,7 +85,7 @@ fn signed(merchant: Merchant<'_>, call: &Call<'_>, fields: &[Value]) -> Result<(
 }
 
 /// The fields of a request in their order, each with the text that is both signed and sent.
-struct Fields(Vec<(String, Option<String>)>);
+pub(crate) struct Fields(Vec<(String, Option<String>)>);
 
 impl Fields {
     fn read(pieces: &[Value], is_query: bool) -> Result<Self> {
@@ -286,13 +261,14 @@ impl Fields {
     }
 
     /// Every field with its text; null is empty.
-    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_deref().unwrap_or_default()))
     }
 
-    fn to_xml(&self) -> String {
+    /// As the body of a request.
+    pub(crate) fn to_xml(&self) -> String {
         let mut xml = "<xml>".to_owned();
         for (name, text) in self.pairs() {
             transformer::write_element(&mut xml, name, text);
@@ -301,7 +277,8 @@ impl Fields {
         xml
     }
 
-    fn to_query(&self) -> String {
+    /// As the query of a GET, percent-encoded, without `?`.
+    pub(crate) fn to_query(&self) -> String {
         let mut query = String::new();
         for (name, text) in &self.0 {
             let Some(text) = text else {
@@ -344,28 +321,18 @@ mod tests {
 
     /// The body of a POST, and what was signed.
     fn posted(path: &str, fields: &Value) -> Result<(String, String)> {
-        let signed = sign(
+        let (fields, text) = signed(
             MERCHANT_OF_TESTS,
             &call(&Method::POST, path),
             slice::from_ref(fields),
         )?;
-        match signed.content {
-            Content::Xml(xml) => Ok((xml, signed.signed_text_without_key)),
-            Content::Query(_) => panic!("a POST has a body"),
-        }
+        Ok((fields.to_xml(), text))
     }
 
     fn queried(path: &str, fields: &Value) -> Result<String> {
-        match sign(
-            MERCHANT_OF_TESTS,
-            &call(&Method::GET, path),
-            slice::from_ref(fields),
-        )?
-        .content
-        {
-            Content::Query(query) => Ok(query),
-            Content::Xml(_) => panic!("a GET has a query"),
-        }
+        let call = call(&Method::GET, path);
+        let (fields, _) = signed(MERCHANT_OF_TESTS, &call, slice::from_ref(fields))?;
+        Ok(fields.to_query())
     }
 
     fn refusal(fields: Value) -> String {
@@ -405,16 +372,15 @@ mod tests {
             let mut call = call(&verb, path.strip_prefix("v2").unwrap());
             call.is_nonceless = options.get("nonceless").is_some();
             let target = case["sent"]["target"].as_str().unwrap();
-            let signed = sign(merchant, &call, slice::from_ref(fields)).unwrap();
-            match signed.content {
-                Content::Xml(xml) => {
-                    assert_eq!(xml, case["sent"]["body"].as_str().unwrap());
-                    assert_eq!(call.path, target);
-                }
-                Content::Query(query) => assert_eq!(format!("{}?{query}", call.path), target),
+            let (made, text) = signed(merchant, &call, slice::from_ref(fields)).unwrap();
+            if verb == Method::GET {
+                assert_eq!(format!("{}?{}", call.path, made.to_query()), target);
+            } else {
+                assert_eq!(made.to_xml(), case["sent"]["body"].as_str().unwrap());
+                assert_eq!(call.path, target);
             }
             // The helper that a user has signs the same.
-            let (text, key) = (signed.signed_text_without_key, merchant.secret.unwrap());
+            let key = merchant.secret.unwrap();
             let sign_type: SignType = fields["sign_type"].as_str().unwrap_or("").parse().unwrap();
             assert_eq!(
                 hash::sign(sign_type, &text, key),
@@ -510,8 +476,8 @@ mod tests {
         }
         let mut call = call(&Method::POST, "/pay/orderquery");
         call.is_nonceless = true;
-        let signed = sign(MERCHANT_OF_TESTS, &call, &[json!({ "mch_id": MCHID })]).ok();
-        assert_eq!(signed.unwrap().signed_text_without_key, "mch_id=1900000109");
+        let (_, text) = signed(MERCHANT_OF_TESTS, &call, &[json!({ "mch_id": MCHID })]).unwrap();
+        assert_eq!(text, "mch_id=1900000109");
     }
 
     #[test]
@@ -554,20 +520,19 @@ mod tests {
             secret: None,
         };
         let fields = json!({ "mch_id": MCHID, "scope": "pay_identity" });
-        let signed = sign(
-            merchant,
-            &call(&Method::GET, "/appauth/authindex"),
-            slice::from_ref(&fields),
-        )
-        .ok();
-        let query = format!("mch_id={MCHID}&scope=pay_identity");
-        assert!(signed.unwrap().content == Content::Query(query));
+        let call_of_page = call(&Method::GET, "/appauth/authindex");
+        let (made, text) = signed(merchant, &call_of_page, slice::from_ref(&fields)).unwrap();
+        assert_eq!(
+            made.to_query(),
+            format!("mch_id={MCHID}&scope=pay_identity")
+        );
+        assert_eq!(text, "");
         for secret in [None, Some("")] {
             let merchant = Merchant {
                 mchid: MCHID,
                 secret,
             };
-            let error = sign(
+            let error = signed(
                 merchant,
                 &call(&Method::GET, "/appauth/getaccesstoken"),
                 slice::from_ref(&fields),
@@ -636,15 +601,15 @@ mod tests {
 
     #[test]
     fn the_sign_of_enterprise_wechat_comes_first_and_is_signed_too() {
-        let signed = |path: &str, fields: &Value, list: Option<&[&str]>, secret: &str| {
+        let text_of = |path: &str, fields: &Value, list: Option<&[&str]>, secret: &str| {
             let workwx = Workwx {
                 agent_secret: secret.to_owned().into(),
                 fields: list.map(|list| list.iter().map(|&name| name.to_owned()).collect()),
             };
             let mut call = call(&Method::POST, path);
             call.workwx = Some(&workwx);
-            let signed = sign(MERCHANT_OF_TESTS, &call, slice::from_ref(fields));
-            signed.map(|signed| signed.signed_text_without_key)
+            let made = signed(MERCHANT_OF_TESTS, &call, slice::from_ref(fields));
+            made.map(|(_, text)| text)
         };
         let red_packet = json!({
             "mch_id": MCHID, "wxappid": "wx1", "mch_billno": "B1", "re_openid": "o1",
@@ -654,7 +619,7 @@ mod tests {
                     total_amount=100&wxappid=wx1";
         let sign = hash::md5_agency(text, "agent").to_uppercase();
         let path = "/mmpaymkttransfers/sendworkwxredpack";
-        let all = signed(path, &red_packet, None, "agent").unwrap();
+        let all = text_of(path, &red_packet, None, "agent").unwrap();
         assert!(
             all.ends_with(&format!("&workwx_sign={sign}&wxappid=wx1")),
             "{all}"
@@ -667,18 +632,18 @@ mod tests {
                     partner_trade_no=P1&ww_msg_type=NORMAL_MSG";
         let sign = hash::md5_agency(text, "agent").to_uppercase();
         let path = "mmpaymkttransfers/promotion/paywwsptrans2pocket";
-        let all = signed(path, &employee, None, "agent").unwrap();
+        let all = text_of(path, &employee, None, "agent").unwrap();
         assert!(all.contains(&format!("&workwx_sign={sign}&")) || all.ends_with(&sign));
         let own: &[&str] = &["openid", "amount"];
         let sign = hash::md5_agency("amount=1&openid=o1", "agent").to_uppercase();
         assert!(
-            signed("/x", &employee, Some(own), "agent")
+            text_of("/x", &employee, Some(own), "agent")
                 .unwrap()
                 .contains(&sign)
         );
 
         let error = |path, fields: &Value, list, secret| {
-            let error = signed(path, fields, list, secret).err().unwrap();
+            let error = text_of(path, fields, list, secret).err().unwrap();
             error.to_string()
         };
         assert!(error("/x", &employee, None, "agent").contains("a list of the fields"));
