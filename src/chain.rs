@@ -109,9 +109,10 @@ impl Chain {
     /// A request from PHP's array of options as it stands.
     ///
     /// `json`, `query`, `headers`, `body`, `timeout`, `connect_timeout` (seconds, fractions
-    /// allowed, 0 for no limit), `base_uri` and `debug` are options; every other key fills a
-    /// variable of the path. An option of Guzzle that has another form here, and a key that is
-    /// neither, are errors when the request is sent.
+    /// allowed, 0 for no limit), `base_uri` and `debug` are options, and to APIv2 `xml` in the place of
+    /// `json`, `security` and `nonceless`; every other key fills a variable of the path. An option of
+    /// Guzzle that has another form here, one of the other protocol, and a key that is neither, are
+    /// errors when the request is sent.
     ///
     /// ```
     /// # use serde_json::json;

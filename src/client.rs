@@ -18,13 +18,15 @@ use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::notification::{Incoming, NotificationHeaders};
+use crate::notification_v2::NotificationV2;
 use crate::options::{self, Limit};
 use crate::pay_params::PayParams;
 use crate::platform::{Certificates, KeySet, Place, Platform, PlatformKeys, Store, same_serial};
+use crate::protocol::v2;
 use crate::request::{Destination, Request};
 use crate::rsa::{PrivateKey, PublicKey};
 use crate::signer::{MerchantKey, Signer, Verifier};
-use crate::transport::Transport;
+use crate::transport::{Identity, Transport};
 
 const DEFAULT_BASE: &str = "https://api.mch.weixin.qq.com/";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -78,7 +80,8 @@ struct Inner {
 pub(crate) struct Core {
     pub(crate) mchid: String,
     pub(crate) v3: Option<Apiv3>,
-    pub(crate) has_v2: bool,
+    /// The APIv2 key.
+    pub(crate) secret: Option<Zeroizing<String>>,
     pub(crate) base: Base,
     /// Whether `base` was given, so that an endpoint's own host does not count.
     pub(crate) has_own_base: bool,
@@ -91,7 +94,8 @@ pub(crate) struct Core {
     /// Whether each request is a log event.
     pub(crate) debug: bool,
     pub(crate) transport: Arc<Transport>,
-    _secret: Option<Zeroizing<String>>,
+    /// What presents the merchant certificate, if the client has it: connections of its own.
+    pub(crate) secure: Option<Arc<Transport>>,
 }
 
 /// The settings of APIv3.
@@ -131,6 +135,14 @@ impl Apiv3 {
 }
 
 impl Core {
+    /// Who signs APIv2's requests.
+    pub(crate) fn merchant(&self) -> v2::Merchant<'_> {
+        v2::Merchant {
+            mchid: &self.mchid,
+            secret: self.secret.as_ref().map(|secret| secret.as_str()),
+        }
+    }
+
     /// What verifies, if that is elsewhere.
     pub(crate) fn verifier(&self) -> Option<&Arc<dyn Verifier>> {
         self.v3.as_ref()?.verifier.as_ref()
@@ -253,6 +265,36 @@ impl Client {
         body: impl AsRef<[u8]>,
     ) -> Incoming {
         Incoming::new(Arc::clone(&self.inner.core), headers, body.as_ref())
+    }
+
+    /// Checks a notification of APIv2, from the raw bytes of its body: that of a payment by its `sign`,
+    /// and that of a refund by opening its `req_info`. No I/O happens.
+    ///
+    /// ```
+    /// # use wechatpay_chain::{Client, NotificationV2};
+    /// fn receive(client: &Client, body: &[u8]) -> String {
+    ///     match client.notification_v2(body) {
+    ///         Ok(event) if event.is_refund() => {
+    ///             let refund = event.data()["out_refund_no"].as_str();
+    ///             // … query this refund, since nothing authenticates its notification …
+    ///             NotificationV2::reply_ok()
+    ///         }
+    ///         Ok(event) => {
+    ///             let order = event.data()["out_trade_no"].as_str();
+    ///             // … compare the amount, and mark the order as paid, once …
+    ///             NotificationV2::reply_ok()
+    ///         }
+    ///         Err(error) => NotificationV2::reply_fail("not accepted"),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Verify`] if it can't be trusted: it is another merchant's, has no `sign` (and no
+    /// `req_info`), or a wrong one; [`Error::Decode`] if it is no XML, or its `req_info` was encrypted
+    /// under another APIv2 key; [`Error::Config`] without the APIv2 key.
+    pub fn notification_v2(&self, body: impl AsRef<[u8]>) -> Result<NotificationV2> {
+        NotificationV2::receive(&self.inner.core, body.as_ref())
     }
 
     /// What a front end needs to open the payment of an order, ready and signed: for JSAPI, mini
@@ -392,6 +434,7 @@ pub struct ClientBuilder {
     base_uri: Option<String>,
     plain_http: Option<String>,
     roots: Vec<CertificateDer<'static>>,
+    transport: Option<Arc<Transport>>,
     headers: HeaderMap,
     timeout: Option<Limit>,
     connect_timeout: Option<Limit>,
@@ -444,6 +487,10 @@ impl ClientBuilder {
 
     /// The merchant certificate, which says the serial; given beside [`serial`](Self::serial), it
     /// must not contradict the private key if the serials are equal.
+    ///
+    /// Together with the private key that it was made for, it serves APIv2's mutual TLS, too, unless
+    /// [`merchant`](Self::merchant) gives another pair for that. A client that has these two,
+    /// [`secret`](Self::secret) and nothing else of APIv3 is one of APIv2 alone.
     pub fn merchant_certificate<K>(mut self, certificate: K) -> Self
     where
         K: TryInto<PublicKey>,
@@ -453,7 +500,12 @@ impl ClientBuilder {
         self
     }
 
-    /// The certificate and key for APIv2's mutual TLS.
+    /// The certificate and key for APIv2's mutual TLS, `apiclient_cert.pem` and
+    /// `apiclient_key.pem`; what stands behind the certificate in its file is presented with it. Those
+    /// of `apiclient_cert.p12` come from `from_p12` of [`PublicKey`] and [`PrivateKey`].
+    ///
+    /// It is presented to endpoints that are known to want it, and where
+    /// [`Request::security`] asks for it.
     pub fn merchant<C, K>(mut self, certificate: C, key: K) -> Self
     where
         C: TryInto<PublicKey>,
@@ -530,6 +582,27 @@ impl ClientBuilder {
         self
     }
 
+    /// Shares the connections of another client, of another merchant, say. Those that present a
+    /// merchant's certificate are never shared: each client has its own.
+    ///
+    /// The other client's root certificates hold for this one, too; one that it does not trust is an
+    /// error of [`build`](Self::build).
+    ///
+    /// ```
+    /// # use wechatpay_chain::Client;
+    /// # let first = wechatpay_sandbox::Sandbox::start_blocking()?.client();
+    /// let second = Client::builder()
+    ///     .mchid("1900000110")
+    ///     .secret("the APIv2 key, of 32 characters.")
+    ///     .transport_of(&first)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn transport_of(mut self, other: &Client) -> Self {
+        self.transport = Some(Arc::clone(&other.inner.core.transport));
+        self
+    }
+
     /// A header of every request; it replaces a default of the same name.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let header = options::check_count(&self.headers)
@@ -571,7 +644,11 @@ impl ClientBuilder {
         let base = self.base_uri.as_deref().unwrap_or(DEFAULT_BASE);
         let base = Base::parse(base, plain_http.as_deref())?;
         check_secret(self.secret.as_deref())?;
-        let has_v2 = self.secret.is_some();
+        let identity = identity_of(
+            self.merchant.as_ref(),
+            self.merchant_certificate.as_ref(),
+            self.private_key.as_ref(),
+        );
         let parts = Apiv3Parts {
             serial: self.serial,
             private_key: self.private_key,
@@ -581,9 +658,10 @@ impl ClientBuilder {
             platform: self.platform,
             apiv3_key: self.apiv3_key,
         };
-        let merchant_pair = self.merchant.as_ref();
-        let v3 = if parts.is_empty() {
-            if let Some((certificate, key)) = merchant_pair {
+        let merchant_pair = self.merchant.as_ref().map(|(cert, key)| (cert, key));
+        let is_v2_alone = self.secret.is_some() && parts.is_merchant_alone();
+        let v3 = if parts.is_empty() || is_v2_alone {
+            if let Some((certificate, key)) = merchant_pair.or_else(|| parts.own_pair()) {
                 check_pair("merchant.key", key, certificate)?;
                 serial_of("merchant.cert", certificate)?;
             }
@@ -591,7 +669,7 @@ impl ClientBuilder {
         } else {
             Some(parts.check(merchant_pair)?)
         };
-        if v3.is_none() && !has_v2 {
+        if v3.is_none() && self.secret.is_none() {
             return Err(Error::config(
                 "settings",
                 "neither those of APIv3 nor those of APIv2 were given",
@@ -603,15 +681,26 @@ impl ClientBuilder {
             .and_then(Apiv3::published)
             .or_else(|| published_text("secret", self.secret.as_deref()))
             .or_else(|| {
-                let (_, key) = merchant_pair?;
-                is_published(key.public_der()).then_some("merchant.key")
+                let key = identity.as_ref()?.public_der();
+                is_published(key).then_some("merchant.key")
             });
         check_published(published, &base)?;
-        let transport = Arc::new(Transport::new(self.roots)?);
+        let transport = match self.transport {
+            None => Arc::new(Transport::new(self.roots)?),
+            Some(shared) if shared.trusts(&self.roots) => shared,
+            Some(_) => {
+                return Err(Error::config(
+                    "root_certificate",
+                    "one that the client of transport_of does not trust",
+                    "the same root_certificate on that client, whose connections are shared",
+                ));
+            }
+        };
+        let secure = identity.map(|identity| transport.presenting(&identity));
         let core = Core {
             mchid,
             v3,
-            has_v2,
+            secret: self.secret,
             base,
             has_own_base,
             plain_http,
@@ -623,7 +712,7 @@ impl ClientBuilder {
                 .unwrap_or(Limit(Some(DEFAULT_CONNECT_TIMEOUT))),
             debug: self.debug,
             transport,
-            _secret: self.secret,
+            secure: secure.transpose()?.map(Arc::new),
         };
         Ok(Client {
             inner: Arc::new(Inner {
@@ -687,7 +776,22 @@ impl Apiv3Parts {
             && self.apiv3_key.is_none()
     }
 
-    fn check(self, merchant: Option<&(PublicKey, PrivateKey)>) -> Result<Apiv3> {
+    /// Whether all that is there is the merchant's own certificate and key, which serve APIv2, too.
+    fn is_merchant_alone(&self) -> bool {
+        self.serial.is_none()
+            && self.own_pair().is_some()
+            && self.signer.is_none()
+            && self.verifier.is_none()
+            && self.platform.is_empty()
+            && self.apiv3_key.is_none()
+    }
+
+    fn own_pair(&self) -> Option<(&PublicKey, &PrivateKey)> {
+        let certificate = self.merchant_certificate.as_ref()?;
+        Some((certificate, self.private_key.as_ref()?))
+    }
+
+    fn check(self, merchant: Option<(&PublicKey, &PrivateKey)>) -> Result<Apiv3> {
         if let Some(key) = &self.apiv3_key {
             check_apiv3_key(key)?;
         }
@@ -935,6 +1039,21 @@ fn check_plain_http(host: Option<String>) -> Result<Option<String>> {
     Ok(Some(host))
 }
 
+/// What mutual TLS presents: the pair that was given for it, else the merchant certificate if the
+/// private key is the one that it was made for.
+fn identity_of(
+    pair: Option<&(PublicKey, PrivateKey)>,
+    certificate: Option<&PublicKey>,
+    key: Option<&PrivateKey>,
+) -> Option<Identity> {
+    let (certificate, key) = match pair {
+        Some((certificate, key)) => (certificate, key),
+        None => (certificate?, key?),
+    };
+    let is_pair = key.public_der() == certificate.der() && !certificate.chain().is_empty();
+    is_pair.then(|| Identity::new(certificate, key))
+}
+
 /// Checks the private key of APIv3, if it is here.
 fn check_own(key: &MerchantKey, certificate: &PublicKey) -> Result<()> {
     match key {
@@ -1113,13 +1232,22 @@ fn merchant_pair(
     };
     // A certificate needs no passphrase; cURL takes one for files that hold the key too.
     let (certificate, _) = part("cert", "merchant.cert")?;
-    let certificate = certificate.as_str();
-    Ok(match part("key", "merchant.key")? {
-        (key, Some(passphrase)) => {
-            builder.merchant(certificate, (key.as_str(), passphrase.as_str()))
-        }
-        (key, None) => builder.merchant(certificate, key.as_str()),
+    let certificate = as_address(certificate);
+    let (key, passphrase) = part("key", "merchant.key")?;
+    let (certificate, key) = (certificate.as_str(), as_address(key));
+    Ok(match passphrase {
+        Some(passphrase) => builder.merchant(certificate, (key.as_str(), passphrase.as_str())),
+        None => builder.merchant(certificate, key.as_str()),
     })
+}
+
+/// cURL, which has these two in PHP, takes plain paths.
+fn as_address(text: Secret) -> Secret {
+    if Path::new(text.as_str()).is_absolute() {
+        Zeroizing::new(format!("file://{}", text.as_str()))
+    } else {
+        text
+    }
 }
 
 type Secret = Zeroizing<String>;

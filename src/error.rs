@@ -83,7 +83,7 @@ pub enum Error {
     /// captive portal.
     #[error(transparent)]
     Redirect(Box<RedirectError>),
-    /// WeChat Pay refused: a 4xx or 5xx.
+    /// WeChat Pay refused: a 4xx or 5xx, or an APIv2 answer that says FAIL.
     ///
     /// When: the gateway answered with an error.
     /// What to do: act by [`ApiError::code`]; a 401 `SIGN_ERROR` explains itself in the message.
@@ -91,7 +91,7 @@ pub enum Error {
     Api(Box<ApiError>),
     /// A success that can't be trusted, since its signature was not there or is not right.
     ///
-    /// When: on a 2xx.
+    /// When: on a 2xx, or on a notification.
     /// What to do: treat it as unknown, not as failed: query the order. [`VerifyError::check`]
     /// tells which check failed.
     #[error(transparent)]
@@ -166,9 +166,10 @@ impl Error {
         }
     }
 
-    /// The text that was signed for this request, without the signature.
+    /// The text that was signed for this request, without the signature; of APIv2 without the key, too.
     ///
-    /// It holds the body: keep it out of logs that others read.
+    /// Of an answer or a notification of APIv2 whose sign is wrong it is the text that this sign should
+    /// cover. It holds the body: keep it out of logs that others read.
     pub fn signed_message(&self) -> Option<String> {
         let signed = match self {
             Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
@@ -179,7 +180,7 @@ impl Error {
             Self::Verify(error) => error.signed.as_ref(),
             _ => None,
         };
-        signed.map(SignedMessage::text)
+        signed.map(Signed::text)
     }
 
     /// The answer as it came, for PHP's `->otherwise(fn($e) => $e->getResponse())`.
@@ -259,6 +260,9 @@ impl Error {
                 error.endpoint.get_or_insert_with(|| endpoint.clone());
             }
             Self::Template(error) => error.template = endpoint.template.to_string(),
+            Self::Decode(error) => {
+                error.endpoint.get_or_insert_with(|| endpoint.clone());
+            }
             _ => {}
         }
         self
@@ -512,7 +516,7 @@ pub struct NetworkError {
     pub(crate) may_have_been_sent: bool,
     pub(crate) limit: Option<(&'static str, Duration)>,
     pub(crate) cause: Option<Cause>,
-    pub(crate) signed: Option<SignedMessage>,
+    pub(crate) signed: Option<Signed>,
 }
 
 impl NetworkError {
@@ -597,7 +601,7 @@ impl StdError for NetworkError {
 pub struct RedirectError {
     pub(crate) endpoint: Endpoint,
     pub(crate) answer: http::Response<Bytes>,
-    pub(crate) signed: Option<SignedMessage>,
+    pub(crate) signed: Option<Signed>,
 }
 
 impl RedirectError {
@@ -643,10 +647,12 @@ impl StdError for RedirectError {}
 pub struct ApiError {
     pub(crate) endpoint: Endpoint,
     pub(crate) answer: http::Response<Bytes>,
+    pub(crate) code: String,
+    pub(crate) message: String,
     pub(crate) body: Value,
     pub(crate) signature: SignatureState,
     pub(crate) hint: Option<String>,
-    pub(crate) signed: Option<SignedMessage>,
+    pub(crate) signed: Option<Signed>,
 }
 
 /// Whether an error's answer carried a signature, and whether it is right.
@@ -670,13 +676,18 @@ impl ApiError {
     }
 
     /// WeChat Pay's code, such as `PARAM_ERROR`; empty when the answer has none.
+    ///
+    /// Of APIv2 the first that is there of `err_code`, `error_code`, `retcode` and `return_code`.
     pub fn code(&self) -> &str {
-        self.text("code")
+        &self.code
     }
 
     /// WeChat Pay's message; empty when the answer has none.
+    ///
+    /// Of APIv2 the first that is there of `err_code_des`, `return_msg` and `retmsg`; of an HTML page
+    /// its title.
     pub fn message(&self) -> &str {
-        self.text("message")
+        &self.message
     }
 
     /// The answer's `detail`, of any type; absent and `null` are `None`.
@@ -705,13 +716,6 @@ impl ApiError {
     /// gateway built.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.body
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
     }
 
     fn is_retryable(&self) -> bool {
@@ -756,7 +760,9 @@ impl fmt::Display for ApiError {
         if self.signature == SignatureState::Invalid {
             f.write_str("; the signature this answer carries does not verify")?;
         }
-        if self.answer.status().is_server_error() && !self.endpoint.has_no_effect() {
+        let is_failure_of_theirs =
+            self.answer.status().is_server_error() || self.code() == "SYSTEMERROR";
+        if is_failure_of_theirs && !self.endpoint.has_no_effect() {
             f.write_str("; its effect is unknown: query before repeating it")?;
         }
         write!(f, "{}", RequestId(self.answer.headers()))
@@ -835,6 +841,22 @@ pub enum Check {
     },
     /// The signature is one of WeChat Pay's probes, which are wrong on purpose.
     Probe,
+    /// An APIv2 answer says neither that it is a success nor that it is a failure.
+    NoCode,
+    /// An APIv2 answer or notification has no `sign`.
+    NoSign,
+    /// The `sign` of APIv2 does not fit the fields.
+    WrongSign,
+    /// An APIv2 notification is another merchant's.
+    #[non_exhaustive]
+    OtherMerchant {
+        /// The field that says so.
+        field: &'static str,
+        /// The merchant number in it.
+        given: String,
+    },
+    /// There is no APIv2 key here to check the `sign` with.
+    NoSecret,
 }
 
 /// What can't be trusted.
@@ -852,7 +874,7 @@ pub struct VerifyError {
     /// What else is known: why a fetch of certificates did not help, what a wrong signature may mean.
     pub(crate) note: Option<String>,
     pub(crate) answer: http::Response<Bytes>,
-    pub(crate) signed: Option<SignedMessage>,
+    pub(crate) signed: Option<Signed>,
 }
 
 impl VerifyError {
@@ -977,6 +999,28 @@ impl fmt::Display for VerifyError {
                 "its signature is one of WeChat Pay's probes (WECHATPAY/SIGNTEST/…), sent to see \
                  whether wrong signatures are refused",
             ),
+            Check::NoCode => write!(
+                f,
+                "it has no return_code, {}; a proxy or a captive portal may have answered",
+                Outline(&self.answer)
+            ),
+            Check::NoSign if is_notification => f.write_str(
+                "it has neither the sign of a payment nor the req_info of a refund, so anybody may \
+                 have sent it",
+            ),
+            Check::NoSign => f.write_str("it has no sign, so anybody may have made it"),
+            Check::WrongSign => f.write_str(
+                "its sign does not fit its fields: it was altered, or the APIv2 key (secret) here is \
+                 not the one set on the merchant platform",
+            ),
+            Check::OtherMerchant { field, given } => write!(
+                f,
+                "it is another merchant's: its {field} is {:?}; wanted: the client of that merchant",
+                Short(given)
+            ),
+            Check::NoSecret => f.write_str(
+                "it has a sign, and there is no APIv2 key (secret) here to check it with",
+            ),
         }?;
         if let Some(note) = &self.note {
             write!(f, "; {note}")?;
@@ -1025,7 +1069,8 @@ impl DecodeError {
             endpoint: None,
             what: "the answer's body is not the JSON wanted",
             problem,
-            position: Some((error.line(), error.column())),
+            // What was read from a value has none.
+            position: (error.line() > 0).then(|| (error.line(), error.column())),
         }
     }
 
@@ -1138,7 +1183,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What went into a signature, kept to be shown on request.
+/// What went into a signature of APIv3, kept to be shown on request.
 #[derive(Clone)]
 pub(crate) struct SignedMessage {
     pub(crate) method: Method,
@@ -1148,9 +1193,20 @@ pub(crate) struct SignedMessage {
     pub(crate) body: Bytes,
 }
 
-impl SignedMessage {
+/// What was signed, in either protocol.
+#[derive(Clone)]
+pub(crate) enum Signed {
+    V3(SignedMessage),
+    /// The sorted fields, without the key.
+    V2(String),
+}
+
+impl Signed {
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes()).into_owned()
+        match self {
+            Self::V3(message) => String::from_utf8_lossy(&message.bytes()).into_owned(),
+            Self::V2(text) => text.clone(),
+        }
     }
 }
 

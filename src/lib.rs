@@ -130,6 +130,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # APIv2
+//!
+//! A path under `v2/` goes to APIv2: the fields go out as XML with their `sign`, a GET has them in its
+//! query, and an answer is data whose `sign` was checked. It needs the APIv2 key
+//! ([`ClientBuilder::secret`]) and nothing of APIv3. Where the catalogue knows that an endpoint wants
+//! the merchant certificate ([`ClientBuilder::merchant`]), it is presented by itself;
+//! [`Request::security`] asks for it elsewhere.
+//!
+//! ```
+//! # use serde_json::json;
+//! # use wechatpay_chain::Client;
+//! let client = Client::builder()
+//!     .mchid("1900000109")
+//!     .secret("the APIv2 key, of 32 characters.")
+//!     .build()?;
+//! let order = json!({ "appid": "wx8888888888888888", "mch_id": "1900000109", "out_trade_no": "1" });
+//! let request = client.v2().pay().orderquery().post(order).into_http()?;
+//! assert_eq!(request.uri(), "https://api.mch.weixin.qq.com/pay/orderquery");
+//! assert!(request.body().starts_with(b"<xml><appid>wx8888888888888888</appid>"));
+//! # Ok::<(), wechatpay_chain::Error>(())
+//! ```
+//!
 //! # Another HTTP client
 //!
 //! [`Request::into_parts`] gives the signed request and what verifies its answer: the pair is the
@@ -161,8 +183,7 @@
 //!
 //! # Not in this version
 //!
-//! APIv2, downloads to a file, proxies and retries. What asks for one of them is an error that says
-//! so.
+//! Downloads to a file, proxies and retries. What asks for one of them is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]
@@ -174,6 +195,7 @@ mod crypto;
 mod error;
 mod media;
 mod notification;
+mod notification_v2;
 mod options;
 mod pay_params;
 mod payload;
@@ -207,6 +229,7 @@ pub use error::{
 };
 pub use media::Media;
 pub use notification::{Incoming, Notification, NotificationHeaders};
+pub use notification_v2::NotificationV2;
 pub use pay_params::PayParams;
 pub use payload::Payload;
 pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys};

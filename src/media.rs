@@ -1,6 +1,5 @@
 //! Files that are uploaded: multipart, of which the `meta` part is signed.
 
-use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, BufRead as _};
@@ -9,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::formatter;
@@ -56,8 +55,10 @@ pub struct Media {
     meta: Option<Value>,
     filename_key: Option<String>,
     digest_key: Option<String>,
-    part: Cow<'static, str>,
+    part: Option<String>,
     fields: Vec<(String, String)>,
+    /// Whether it goes to APIv2: without `meta`, its fields signed.
+    is_of_v2: bool,
 }
 
 #[derive(Clone)]
@@ -122,8 +123,9 @@ impl Media {
             meta: None,
             filename_key: None,
             digest_key: None,
-            part: Cow::Borrowed("file"),
+            part: None,
             fields: Vec::new(),
+            is_of_v2: false,
         }
     }
 
@@ -182,15 +184,57 @@ impl Media {
     }
 
     /// The name of the file's part; by default `file`, and `submission_file` or
-    /// `due_diligence_file` at some endpoints.
+    /// `due_diligence_file` at some endpoints; to APIv2 by default `media`.
     pub fn part(mut self, name: impl Into<String>) -> Self {
-        self.part = Cow::Owned(name.into());
+        self.part = Some(name.into());
         self
     }
 
     /// One more field, such as `item_id`, which goes as a part before the file. It is not signed.
+    ///
+    /// APIv2's one upload has no `meta`, and these are its fields, which are signed:
+    ///
+    /// ```
+    /// # use wechatpay_chain::{Client, Media, hash};
+    /// # let client = Client::builder()
+    /// #     .mchid("1900000109")
+    /// #     .secret("the APIv2 key, of 32 characters.")
+    /// #     .build()?;
+    /// let bytes = vec![0xff, 0xd8, 0xff];
+    /// let media = Media::new("a.jpg", bytes.clone())
+    ///     .field("mch_id", "1900000109")
+    ///     .field("media_hash", hash::md5(bytes, ""))
+    ///     .field("sign_type", "HMAC-SHA256");
+    /// let request = client.v2().secapi().mch().uploadmedia().post(media);
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    fn part_name(&self) -> &str {
+        let default = if self.is_of_v2 { "media" } else { "file" };
+        self.part.as_deref().unwrap_or(default)
+    }
+
+    /// The fields of an upload to APIv2, each in a piece of its own.
+    pub(crate) fn pieces(&self) -> Result<Vec<Value>> {
+        if self.meta.is_some() || self.filename_key.is_some() || self.digest_key.is_some() {
+            return Err(Error::request(
+                "the media's meta is APIv3's, and this is a call of APIv2",
+                "Media::field(name, value) for each of its fields",
+            ));
+        }
+        let pieces = self.fields.iter();
+        let piece = |(name, value): &(String, String)| json!({ name: value });
+        Ok(pieces.map(piece).collect())
+    }
+
+    /// The same file with the signed fields of APIv2.
+    pub(crate) fn with_signed(mut self, fields: Vec<(String, String)>) -> Self {
+        self.fields = fields;
+        self.is_of_v2 = true;
         self
     }
 
@@ -243,11 +287,13 @@ impl Media {
         let boundary = self.boundary(&meta);
         let mut head = String::with_capacity(512 + meta.len());
         // Writing to a String can't fail.
-        let _ = write!(
-            head,
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"meta\"\r\n\
-             Content-Type: application/json\r\n\r\n{meta}\r\n"
-        );
+        if !self.is_of_v2 {
+            let _ = write!(
+                head,
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"meta\"\r\n\
+                 Content-Type: application/json\r\n\r\n{meta}\r\n"
+            );
+        }
         for (name, value) in &self.fields {
             let name = quoted(name);
             let _ = write!(
@@ -256,7 +302,7 @@ impl Media {
                  {value}\r\n"
             );
         }
-        let (part, filename) = (quoted(&self.part), quoted(filename));
+        let (part, filename) = (quoted(self.part_name()), quoted(filename));
         let _ = write!(
             head,
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{part}\"; \
@@ -284,7 +330,7 @@ impl Media {
             ));
         };
         check_name("the file's name", filename)?;
-        check_name("the name of the file's part", &self.part)?;
+        check_name("the name of the file's part", self.part_name())?;
         for (name, _) in &self.fields {
             check_name("the name of a field", name)?;
         }

@@ -20,7 +20,7 @@ use crate::request::{Pending, ask};
 use crate::transport::{Driver, block_on};
 
 /// What is larger is refused unread: WeChat Pay sends a few kilobytes.
-const LARGEST: usize = 1024 * 1024;
+pub(crate) const LARGEST: usize = 1024 * 1024;
 const ALGORITHM: &str = "AEAD_AES_256_GCM";
 
 /// A notification whose signature was checked, decrypted: see

@@ -217,7 +217,8 @@ pub(crate) fn is_guzzle(name: &str) -> bool {
 
 /// The options that work, for a message.
 pub(crate) fn known() -> String {
-    "json, query, headers, body, timeout, connect_timeout, base_uri, debug".to_owned()
+    "json, query, headers, body, timeout, connect_timeout, base_uri, debug, xml, security, nonceless"
+        .to_owned()
 }
 
 /// What a value is, for a message that must not show it.

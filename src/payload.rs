@@ -12,6 +12,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::error::{Error, Result};
 use crate::media::{Media, Upload};
+use crate::protocol::v2::request::Fields;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::By;
 use crate::transport::body::Body;
@@ -73,6 +74,36 @@ impl Payload {
             body: bytes.into(),
             content_type: None,
         })
+    }
+
+    /// Takes out the fields of a request to APIv2, in one piece or several, which were not looked at yet.
+    pub(crate) fn take_pieces(&mut self) -> Result<Vec<Value>> {
+        Ok(match &mut self.0 {
+            Kind::None => Vec::new(),
+            Kind::Json(value) => {
+                if value.is_object() {
+                    refuse_options(value)?;
+                }
+                vec![value.take()]
+            }
+            // Refused there, like any other text: its sign can't be known.
+            Kind::Raw(_) => vec![Value::String(String::new())],
+            Kind::Media(media) => media.pieces()?,
+            // Nothing prepares it before it is signed.
+            Kind::Upload(_) => Vec::new(),
+        })
+    }
+
+    /// The same with signed fields, as it goes to APIv2.
+    pub(crate) fn signed(self, fields: &Fields) -> Self {
+        match self.0 {
+            Kind::Media(media) => {
+                let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+                let fields = fields.pairs().map(owned).collect();
+                media.with_signed(fields).into()
+            }
+            _ => fields.to_xml().into(),
+        }
     }
 
     /// The JSON of the body, of an upload that of its part `meta`, wherever it comes from.

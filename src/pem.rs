@@ -41,7 +41,23 @@ pub(crate) struct Block {
     /// Whether it is a key encrypted in the traditional way, with headers inside the armour.
     pub(crate) proc_type: bool,
     pub(crate) der: Zeroizing<Vec<u8>>,
+    /// The other certificates in the file of one: those of the authorities that issued it.
+    pub(crate) issuers: Vec<Vec<u8>>,
 }
+
+impl Block {
+    fn bare(label: &str, der: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            label: label.to_owned(),
+            proc_type: false,
+            der,
+            issuers: Vec::new(),
+        }
+    }
+}
+
+/// What a PEM calls a certificate.
+const CERTIFICATE: &str = "CERTIFICATE";
 
 /// PHP's schemes before a bare base64 body, and the PEM type each stands for.
 const SCHEMES: [(&str, &str); 4] = [
@@ -134,21 +150,32 @@ pub(crate) fn read(text: &str, wanted: &[&str]) -> std::result::Result<Block, St
             format!("a PEM of the type {label} whose body is no base64, so it was cut or altered")
         })?
     };
+    let issuers = match label {
+        CERTIFICATE => issuers(text, &der),
+        _ => Vec::new(),
+    };
     Ok(Block {
-        label: label.to_owned(),
         proc_type,
-        der,
+        issuers,
+        ..Block::bare(label, der)
     })
+}
+
+/// The certificates of a PEM but for the one that is given.
+fn issuers(text: &str, of: &[u8]) -> Vec<Vec<u8>> {
+    let certificates = text.split(BEGIN).skip(1).filter_map(|block| {
+        let (label, rest) = block.split_once(DASHES)?;
+        let (body, _) = rest.split_once(DASHES).filter(|_| label == CERTIFICATE)?;
+        let der = decode(body)?;
+        (der.as_slice() != of).then(|| der.to_vec())
+    });
+    certificates.collect()
 }
 
 /// Reads DER, whose content says what it is.
 pub(crate) fn from_der(der: &[u8]) -> std::result::Result<Block, String> {
     match recognise(der) {
-        Some(label) => Ok(Block {
-            label: label.to_owned(),
-            proc_type: false,
-            der: Zeroizing::new(der.to_vec()),
-        }),
+        Some(label) => Ok(Block::bare(label, Zeroizing::new(der.to_vec()))),
         None => Err("no key, certificate or PKCS#12 file in DER".to_owned()),
     }
 }
@@ -165,20 +192,11 @@ fn bare(text: &str) -> std::result::Result<Block, String> {
                 "what follows {scheme} is no base64, so it was cut or altered"
             ));
         };
-        let label = recognise(&der).unwrap_or(label).to_owned();
-        return Ok(Block {
-            label,
-            proc_type: false,
-            der,
-        });
+        return Ok(Block::bare(recognise(&der).unwrap_or(label), der));
     }
     let body = decode(trimmed);
     if let Some((der, label)) = body.and_then(|der| recognise(&der).map(|label| (der, label))) {
-        return Ok(Block {
-            label: label.to_owned(),
-            proc_type: false,
-            der,
-        });
+        return Ok(Block::bare(label, der));
     }
     Err(seen(trimmed))
 }
@@ -200,7 +218,7 @@ fn recognise(der: &[u8]) -> Option<&'static str> {
         [Tag::Integer, Tag::Sequence, ..] => Some("PKCS12"),
         [Tag::Sequence, Tag::BitString] => Some("PUBLIC KEY"),
         [Tag::Sequence, Tag::OctetString] => Some("ENCRYPTED PRIVATE KEY"),
-        [Tag::Sequence, Tag::Sequence, Tag::BitString] => Some("CERTIFICATE"),
+        [Tag::Sequence, Tag::Sequence, Tag::BitString] => Some(CERTIFICATE),
         _ => None,
     }
 }

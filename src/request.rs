@@ -16,15 +16,17 @@ use tokio::time::Instant;
 use crate::address::{Absolute, Base};
 use crate::catalogue::{self, tree};
 use crate::chain::PathText;
-use crate::client::{Core, check_published};
+use crate::client::{Apiv3, Core, check_published};
 #[cfg(feature = "aws-lc-rs")]
 use crate::error::Short;
-use crate::error::{Endpoint, Error, Phase, Result};
+use crate::error::{Endpoint, Error, Phase, Result, SignedMessage};
 use crate::formatter;
 use crate::options::{self, Limit, kind};
 use crate::payload::Payload;
 use crate::platform::{Store, Trust, refresh_in_background, refreshed};
-use crate::protocol::v3::{self, Exchange, Question, Sent, Stamp, Verdict};
+use crate::protocol::v2::request::Workwx;
+use crate::protocol::v3::{self, Question, Stamp, Verdict};
+use crate::protocol::{self, Exchange, Sent, Terms, v2};
 use crate::query::Query;
 use crate::response::Response;
 use crate::sensitive;
@@ -33,7 +35,7 @@ use crate::sensitive::By;
 use crate::signer::{MerchantKey, Verifier};
 use crate::template;
 use crate::transport::body::Body;
-use crate::transport::{Call, Driver, Failure, Limits, block_on, drive_until};
+use crate::transport::{Call, Driver, Failure, Limits, Transport, block_on, drive_until};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
 ///
@@ -45,6 +47,8 @@ pub struct Request {
     target: Target,
     payload: Payload,
     query: Query,
+    /// The pieces of it as they were given, which APIv2 signs; none where the path is of APIv3.
+    pieces: Vec<Value>,
     variables: Vec<(String, Value)>,
     headers: HeaderMap,
     timeout: Option<Limit>,
@@ -53,7 +57,21 @@ pub struct Request {
     debug: bool,
     #[cfg(feature = "aws-lc-rs")]
     sensitive: Sensitive,
+    apiv2: Apiv2,
+    /// The first thing asked for that only APIv3 has, and the way in APIv2; the path may tell only
+    /// when its variables are filled which protocol it is.
+    only_v3: Option<(&'static str, &'static str)>,
+    /// The same of APIv2.
+    only_v2: Option<&'static str>,
     mistake: Option<Error>,
+}
+
+/// What can be asked of a request to APIv2.
+#[derive(Default)]
+struct Apiv2 {
+    is_secure: bool,
+    is_nonceless: bool,
+    workwx: Option<Box<Workwx>>,
 }
 
 enum Target {
@@ -71,6 +89,7 @@ impl Request {
             target: Target::Path(path),
             payload,
             query: Query::default(),
+            pieces: Vec::new(),
             variables: Vec::new(),
             headers: HeaderMap::new(),
             timeout: None,
@@ -79,6 +98,9 @@ impl Request {
             debug: false,
             #[cfg(feature = "aws-lc-rs")]
             sensitive: Sensitive::default(),
+            apiv2: Apiv2::default(),
+            only_v3: None,
+            only_v2: None,
             mistake: None,
         }
     }
@@ -101,7 +123,8 @@ impl Request {
     /// already, which is signed and sent byte for byte.
     ///
     /// In a `Value` a float that is whole goes out as an integer, as APIv3 wants money; no other
-    /// float is rounded.
+    /// float is rounded. To APIv2 a `Value` holds the fields, which go signed as XML; a text is refused,
+    /// since its sign can't be known.
     pub fn body(mut self, body: impl Into<Payload>) -> Self {
         self.payload = body.into();
         self
@@ -113,18 +136,16 @@ impl Request {
     /// Values are given raw and are percent-encoded here (RFC 3986). `true` and `false` go as
     /// words, null and an empty list are left out, a list repeats the name, an object goes as its
     /// JSON text. A name that the path's query or an earlier call has is an error.
+    ///
+    /// A GET of APIv2 has its fields here, and they are signed: `true` is `1`, and what nests is an
+    /// error. Beside any other verb of APIv2 a query is not signed.
     pub fn query(mut self, query: impl Serialize) -> Self {
-        let value = match serde_json::to_value(query) {
-            Ok(value) => value,
+        match serde_json::to_value(query) {
+            Ok(value) => self.add_query(value),
             Err(error) => {
                 let part = format!("query: it can't be serialised: {error}");
                 self.remember(Error::request(part, "an object or pairs"));
-                return self;
             }
-        };
-        let joined = Query::from_value(&value).and_then(|query| self.query.join(&query));
-        if let Err(error) = joined {
-            self.remember(error);
         }
         self
     }
@@ -195,6 +216,7 @@ impl Request {
     #[cfg(feature = "aws-lc-rs")]
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn sensitive<P: Into<String>>(mut self, pointers: impl IntoIterator<Item = P>) -> Self {
+        self.of_v3("sensitive()", ENCRYPT);
         let pointers: Vec<String> = pointers.into_iter().map(Into::into).collect();
         if let Err(error) = sensitive::check(&pointers) {
             self.remember(error);
@@ -208,6 +230,7 @@ impl Request {
     #[cfg(feature = "aws-lc-rs")]
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn sensitive_query<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.of_v3("sensitive_query()", ENCRYPT);
         let names = names.into_iter().map(Into::into);
         self.sensitive.query.extend(names);
         self
@@ -218,8 +241,74 @@ impl Request {
     #[cfg(feature = "aws-lc-rs")]
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn sensitive_known(mut self) -> Self {
+        self.of_v3("sensitive_known()", ENCRYPT);
         self.sensitive.known = true;
         self
+    }
+
+    /// Presents the merchant certificate, which some endpoints of APIv2 want; PHP's `security`.
+    ///
+    /// Where the catalogue knows that an endpoint wants it, it is presented by itself. It goes by a
+    /// connection of its own; over plain http, as to a sandbox, there is none to present.
+    pub fn security(mut self) -> Self {
+        self.of_v2("security()");
+        self.apiv2.is_secure = true;
+        self
+    }
+
+    /// Adds no `nonce_str` to the fields of APIv2. Where an endpoint is known to take none, it is left
+    /// out by itself.
+    pub fn nonceless(mut self) -> Self {
+        self.of_v2("nonceless()");
+        self.apiv2.is_nonceless = true;
+        self
+    }
+
+    /// Adds the `workwx_sign` of Enterprise WeChat (企业微信) to the fields of APIv2: for its red
+    /// packets and for payments to employees, whose lists of fields are known.
+    ///
+    /// `agent_secret` is the secret of the payment application, not the APIv2 key.
+    pub fn workwx_sign(self, agent_secret: impl Into<String>) -> Self {
+        self.signed_by_workwx(agent_secret.into(), None)
+    }
+
+    /// The same over a list of fields of one's own, in any order.
+    pub fn workwx_sign_of<F: Into<String>>(
+        self,
+        agent_secret: impl Into<String>,
+        fields: impl IntoIterator<Item = F>,
+    ) -> Self {
+        let fields = fields.into_iter().map(Into::into).collect();
+        self.signed_by_workwx(agent_secret.into(), Some(fields))
+    }
+
+    fn signed_by_workwx(mut self, agent_secret: String, fields: Option<Vec<String>>) -> Self {
+        self.of_v2("workwx_sign()");
+        self.apiv2.workwx = Some(Box::new(Workwx {
+            agent_secret: agent_secret.into(),
+            fields,
+        }));
+        self
+    }
+
+    fn add_query(&mut self, value: Value) {
+        let joined = Query::from_value(&value).and_then(|query| self.query.join(&query));
+        if let Err(error) = joined {
+            self.remember(error);
+        }
+        // A path that begins so is of no other protocol, whatever its variables hold.
+        let is_of_v3 = matches!(&self.target, Target::Path(path) if path.text.starts_with("v3/"));
+        if !is_of_v3 {
+            self.pieces.push(value);
+        }
+    }
+
+    fn of_v2(&mut self, name: &'static str) {
+        self.only_v2.get_or_insert(name);
+    }
+
+    fn of_v3(&mut self, name: &'static str, wanted: &'static str) {
+        self.only_v3.get_or_insert((name, wanted));
     }
 
     /// Another base address for this request, which passes the checks of the builder's.
@@ -263,7 +352,7 @@ impl Request {
             let wanted = ".sign().await or .sign().wait(), which fetches them";
             return Err(Error::request(part, wanted).at(&draft.endpoint));
         }
-        if draft.core.verifier().is_some() {
+        if draft.is_judged_elsewhere() {
             let part = "the answer is to be verified elsewhere, by a Verifier";
             let wanted = ".sign().await, and accept_async() of the Answer it gives";
             return Err(Error::request(part, wanted).at(&draft.endpoint));
@@ -309,10 +398,13 @@ impl Request {
     }
 
     fn apply(mut self, options: Map<String, Value>) -> Self {
-        if options.contains_key("json") && options.contains_key("body") {
+        let bodies = ["json", "xml", "body"].into_iter();
+        let bodies = bodies.filter(|name| options.contains_key(*name));
+        if bodies.clone().count() > 1 {
+            let bodies: Vec<_> = bodies.collect();
             self.remember(Error::request(
-                "the options json and body are both there",
-                "one of them: json is serialised here, body is sent as it is",
+                format!("the options {} are both there", bodies.join(" and ")),
+                "one of them: json and xml are serialised here, body is sent as it is",
             ));
         }
         let mut strangers = Vec::new();
@@ -341,15 +433,32 @@ impl Request {
                         .to_owned(),
                 ));
             }
-            ("json", value) => self.payload = value.into(),
+            ("json", value) => {
+                self.of_v3("the option json", "`xml` with an object of fields");
+                self.payload = value.into();
+            }
+            ("xml", value) => {
+                self.of_v2("the option xml");
+                self.payload = value.into();
+            }
+            ("security", Value::Bool(false)) | ("nonceless", Value::Bool(false)) => {}
+            ("security", Value::Bool(true)) => {
+                self.of_v2("the option security");
+                self.apiv2.is_secure = true;
+            }
+            ("nonceless", Value::Bool(true)) => {
+                self.of_v2("the option nonceless");
+                self.apiv2.is_nonceless = true;
+            }
+            ("security" | "nonceless", other) => {
+                return Err((
+                    format!("the option {name} is {}", kind(&other)),
+                    "true or false".to_owned(),
+                ));
+            }
             ("body", Value::String(text)) => self.payload = text.into(),
             ("body", Value::Null) => {}
-            ("query", value) => {
-                let joined = Query::from_value(&value).and_then(|query| self.query.join(&query));
-                if let Err(error) = joined {
-                    self.remember(error);
-                }
-            }
+            ("query", value) => self.add_query(value),
             ("headers", value) => {
                 let headers = options::check_count(&self.headers)
                     .and_then(|()| options::headers(&value))
@@ -371,12 +480,6 @@ impl Request {
                 return Err((
                     format!("the option {name} is {}", kind(&other)),
                     "a text".to_owned(),
-                ));
-            }
-            ("xml" | "security" | "nonceless", _) => {
-                return Err((
-                    format!("the option {name} is APIv2's"),
-                    "APIv2 is not in this version; APIv3 takes `json`".to_owned(),
                 ));
             }
             (name, value) if options::is_guzzle(name) => options::refuse_guzzle(name, &value)?,
@@ -466,31 +569,34 @@ impl Request {
             return Err(mistake.at(&endpoint));
         }
         let core = Arc::clone(&self.core);
-        let destination = match self.destination() {
+        let mut destination = match self.destination() {
             Ok(destination) => destination,
             Err(error) => return Err(error.at(&endpoint)),
         };
-        let Some(apiv3) = &core.v3 else {
-            return Err(Error::config(
-                "APIv3",
-                format!("{endpoint} is a call of APIv3, and this client has APIv2's settings only"),
-                "serial, private_key and cert beside them",
-            ));
-        };
-        let host = destination.authority.host();
-        let path = destination.target.path();
-        let is_invoice = v3::is_invoice(host, path);
         let limits = Limits {
             whole: self.timeout.unwrap_or(core.timeout),
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
             started: driver.now(),
         };
-        let store = apiv3.store_of(&destination);
+        let path = destination.target.path();
+        let is_invoice = v3::is_invoice(destination.authority.host(), path);
+        let is_exempt = is_invoice || v3::is_unsigned(path);
+        let (mut store, mut apiv2, mut transport) = (None, None, Arc::clone(&core.transport));
+        match destination.apiv2.take() {
+            None => store = self.store(&endpoint, &destination)?,
+            Some(path) => {
+                transport = self.transport_of_v2(&endpoint, &path, &destination.scheme)?;
+                apiv2 = Some(AskedOfV2 {
+                    path,
+                    is_nonceless: self.apiv2.is_nonceless,
+                    workwx: self.apiv2.workwx,
+                    query: self.pieces,
+                });
+            }
+        }
         Ok(Draft {
             endpoint,
             method: self.method,
-            is_signed: !is_invoice,
-            is_exempt: is_invoice || v3::is_unsigned(path),
             destination,
             payload: self.payload,
             headers: self.headers,
@@ -498,9 +604,67 @@ impl Request {
             debug: self.debug,
             #[cfg(feature = "aws-lc-rs")]
             sensitive: self.sensitive,
+            apiv2,
+            is_signed: !is_invoice,
+            is_exempt,
             store,
+            transport,
             core,
         })
+    }
+
+    /// Where the certificates for a call of APIv3 are fetched, once it is clear that it can be made.
+    fn store(&self, endpoint: &Endpoint, destination: &Destination) -> Result<Option<Arc<Store>>> {
+        let Some(apiv3) = &self.core.v3 else {
+            return Err(Error::config(
+                "APIv3",
+                format!("{endpoint} is a call of APIv3, and this client has APIv2's settings only"),
+                "serial, private_key and cert beside them",
+            ));
+        };
+        match self.only_v2 {
+            None => Ok(apiv3.store_of(destination)),
+            Some(name) => {
+                let part = format!("{name} is APIv2's, and this is a call of APIv3");
+                let wanted = "a path under v2/; APIv3 takes `json`, and no merchant certificate";
+                Err(Error::request(part, wanted).at(endpoint))
+            }
+        }
+    }
+
+    /// What sends a call of APIv2, once it is clear that it can be made: with the merchant certificate
+    /// or without.
+    fn transport_of_v2(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        scheme: &Scheme,
+    ) -> Result<Arc<Transport>> {
+        let core = &self.core;
+        if core.secret.is_none() {
+            return Err(Error::config(
+                "secret",
+                format!("{endpoint} is a call of APIv2, and this client has APIv3's settings only"),
+                "secret, the APIv2 key",
+            ));
+        }
+        if let Some((name, wanted)) = self.only_v3 {
+            let part = format!("{name} is APIv3's, and this is a call of APIv2");
+            return Err(Error::request(part, wanted).at(endpoint));
+        }
+        let known = tree::walk(&format!("v2/{path}")).endpoint(self.method.as_str());
+        let is_wanted = known.is_some_and(|known| known.needs_client_certificate());
+        // Without TLS there is no certificate: a sandbox does not ask for it.
+        let is_secure = (self.apiv2.is_secure || is_wanted) && *scheme == Scheme::HTTPS;
+        match &core.secure {
+            _ if !is_secure => Ok(Arc::clone(&core.transport)),
+            Some(secure) => Ok(Arc::clone(secure)),
+            None => Err(Error::config(
+                "merchant",
+                format!("{endpoint} wants the merchant certificate, and this client has none"),
+                ".merchant(certificate, key) with apiclient_cert.pem and apiclient_key.pem",
+            )),
+        }
     }
 
     /// Scheme, host and target, as they are signed and sent.
@@ -539,6 +703,7 @@ impl Request {
                     scheme: address.scheme,
                     authority: address.authority,
                     target: address.target,
+                    apiv2: None,
                 });
             }
             Target::Path(path) => path,
@@ -557,21 +722,23 @@ impl Request {
                 "a path such as v3/certificates",
             ));
         }
-        if expanded
-            .path
-            .get(..3)
-            .is_some_and(|start| start.eq_ignore_ascii_case("v2/"))
-        {
-            return Err(refuse_v2(core.has_v2));
-        }
-        let mut target = String::with_capacity(base.prefix.len() + expanded.path.len() + 64);
+        let apiv2 = within_v2(&expanded.path);
+        let path = apiv2.unwrap_or(&expanded.path);
+        let mut target = String::with_capacity(base.prefix.len() + path.len() + 64);
         target.push_str(&base.prefix);
-        target.push_str(&expanded.path);
-        let mut query = Query::from_text(expanded.query.as_deref().unwrap_or_default());
-        query.join(&self.query)?;
-        if !query.as_str().is_empty() {
-            target.push('?');
-            target.push_str(query.as_str());
+        target.push_str(path);
+        let mut query = Query::default();
+        if apiv2.is_some() && self.method == Method::GET {
+            // It is signed first.
+            let written = expanded.query.map(Value::String);
+            self.pieces.splice(..0, written);
+        } else {
+            query = Query::from_text(expanded.query.as_deref().unwrap_or_default());
+            query.join(&self.query)?;
+            if !query.as_str().is_empty() {
+                target.push('?');
+                target.push_str(query.as_str());
+            }
         }
         let Ok(target) = PathAndQuery::try_from(target) else {
             return Err(Error::request(
@@ -585,8 +752,19 @@ impl Request {
             prefix: base.prefix.clone(),
             target,
             query,
+            apiv2: apiv2.map(str::to_owned),
         })
     }
+}
+
+#[cfg(feature = "aws-lc-rs")]
+const ENCRYPT: &str =
+    "the field as rsa::PublicKey::encrypt makes it, with the key of v2/risk/getpublickey";
+
+/// The path without what selects APIv2.
+fn within_v2(path: &str) -> Option<&str> {
+    let (version, path) = path.split_once('/')?;
+    version.eq_ignore_ascii_case("v2").then_some(path)
 }
 
 /// Where a request goes.
@@ -598,6 +776,8 @@ pub(crate) struct Destination {
     pub(crate) target: PathAndQuery,
     /// The query of the target, while it may still change.
     pub(crate) query: Query,
+    /// The path of a call to APIv2, without what stands before it.
+    pub(crate) apiv2: Option<String>,
 }
 
 /// Which fields are to be encrypted.
@@ -629,21 +809,35 @@ pub(crate) struct Draft {
     debug: bool,
     #[cfg(feature = "aws-lc-rs")]
     sensitive: Sensitive,
+    /// `None` for APIv3.
+    apiv2: Option<AskedOfV2>,
+    /// Whether it goes with the `Authorization` header, if it is of APIv3.
+    is_signed: bool,
+    /// Whether the endpoint signs nothing, if it is of APIv3.
+    is_exempt: bool,
     /// Where the client fetches the certificates for it.
     store: Option<Arc<Store>>,
-    is_signed: bool,
-    /// Whether the endpoint signs nothing.
-    is_exempt: bool,
+    /// What sends it: connections with the merchant certificate, or those without.
+    transport: Arc<Transport>,
 }
 
-#[cfg(feature = "aws-lc-rs")]
+/// What APIv2 has to know of a request.
+struct AskedOfV2 {
+    /// Without a prefix of base_uri.
+    path: String,
+    is_nonceless: bool,
+    workwx: Option<Box<Workwx>>,
+    /// The fields of a GET, in the pieces in which they came.
+    query: Vec<Value>,
+}
+
 impl Destination {
-    /// Puts the query that has changed into the target.
-    fn renew_query(&mut self) -> Result<()> {
-        if self.query.as_str().is_empty() {
+    /// Puts another query into the target.
+    fn set_query(&mut self, query: &str) -> Result<()> {
+        if query.is_empty() {
             return Ok(());
         }
-        let target = format!("{}?{}", self.target.path(), self.query.as_str());
+        let target = format!("{}?{query}", self.target.path());
         self.target = PathAndQuery::try_from(target)
             .map_err(|_| Error::request("the query can't be sent", "fewer than 65,535 bytes"))?;
         Ok(())
@@ -669,9 +863,16 @@ impl Draft {
             #[cfg(feature = "aws-lc-rs")]
             sensitive: Sensitive::default(),
             store: None,
+            transport: Arc::clone(&core.transport),
+            apiv2: None,
             is_signed: true,
             is_exempt: false,
         }
+    }
+
+    /// Whether a verifier elsewhere is to be asked about the answer.
+    fn is_judged_elsewhere(&self) -> bool {
+        self.apiv2.is_none() && self.core.verifier().is_some()
     }
 
     /// Where certificates have to be fetched before the request leaves, so that a failure there
@@ -810,34 +1011,82 @@ impl Draft {
             let (pointers, names) = (left(pointers, &asked.pointers), left(names, &asked.query));
             seal(&pointers, &names, By::Catalogue)?;
         }
-        self.destination.renew_query()?;
+        let query = std::mem::take(&mut self.destination.query);
+        self.destination.set_query(query.as_str())?;
         Ok(serial)
     }
 
-    /// Encrypts what is sensitive, with the keys that are known by now.
+    /// Encrypts what is sensitive, with the keys that are known by now; or signs the fields of APIv2,
+    /// whose key is here.
     pub(crate) fn seal(mut self) -> Result<Sealed> {
+        let sealed = if let Some(asked) = self.apiv2.take() {
+            self.signed(asked).map(Seal::V2)
+        } else {
+            self.encrypted_for_v3()
+        };
+        match sealed {
+            Ok(seal) => Ok(Sealed { draft: self, seal }),
+            Err(error) => Err(error.at(&self.endpoint)),
+        }
+    }
+
+    fn encrypted_for_v3(&mut self) -> Result<Seal> {
         let Some(apiv3) = &self.core.v3 else {
             let part = "the call is of APIv3";
-            return Err(Error::request(part, "a client with its settings").at(&self.endpoint));
+            return Err(Error::request(part, "a client with its settings"));
         };
         let trust = apiv3.platform.trust(self.store.take());
-        let announced = self
-            .announced(&trust)
-            .map_err(|error| error.at(&self.endpoint))?;
-        Ok(Sealed {
-            draft: self,
-            trust,
-            announced,
+        let announced = self.announced(&trust)?;
+        Ok(Seal::V3 { trust, announced })
+    }
+
+    /// Puts the signed fields of APIv2 into the payload, or into the query of a GET.
+    fn signed(&mut self, asked: AskedOfV2) -> Result<v2::Terms> {
+        let mut payload = std::mem::replace(&mut self.payload, Payload::none());
+        let mut pieces = payload.take_pieces()?;
+        let is_query = self.method == Method::GET;
+        if is_query {
+            if !pieces.is_empty() {
+                return Err(Error::request(
+                    "a GET of APIv2 with a body",
+                    "its fields in .query(), which are signed",
+                ));
+            }
+            pieces = asked.query;
+        }
+        let call = v2::request::Call {
+            verb: &self.method,
+            path: &asked.path,
+            nonce: &formatter::nonce(),
+            is_nonceless: asked.is_nonceless,
+            workwx: asked.workwx.as_deref(),
+        };
+        let (fields, signed) = v2::request::signed(self.core.merchant(), &call, &pieces)?;
+        if is_query {
+            self.destination.set_query(&fields.to_query())?;
+        } else {
+            self.payload = payload.signed(&fields);
+        }
+        Ok(v2::Terms {
+            path: asked.path,
+            signed,
         })
     }
 }
 
-/// A request whose sensitive fields are encrypted.
+/// A request whose sensitive fields are encrypted, or whose fields are signed.
 pub(crate) struct Sealed {
     draft: Draft,
-    trust: Trust,
-    /// The serial of the platform key that the gateway is told of.
-    announced: Option<String>,
+    seal: Seal,
+}
+
+enum Seal {
+    V3 {
+        trust: Trust,
+        /// The serial of the platform key that the gateway is told of.
+        announced: Option<String>,
+    },
+    V2(v2::Terms),
 }
 
 impl Sealed {
@@ -856,21 +1105,39 @@ impl Sealed {
             method,
             destination,
             payload,
-            headers,
+            headers: own,
             limits,
+            transport,
+            is_signed,
+            is_exempt,
+            debug,
             ..
         } = self.draft;
         let is_json = payload.is_json();
         let content = payload
             .into_content()
             .map_err(|error| error.at(&endpoint))?;
-        let stamp = Stamp {
-            timestamp: formatter::now(),
-            nonce: formatter::nonce(),
+        let (headers, terms) = match self.seal {
+            Seal::V2(terms) => (v2::headers(), Terms::V2(terms)),
+            Seal::V3 { trust, announced } => {
+                let stamp = Stamp {
+                    timestamp: formatter::now(),
+                    nonce: formatter::nonce(),
+                };
+                let target = destination.target.as_str().to_owned();
+                let terms = v3::Terms {
+                    signed: v3::message(method.clone(), target, stamp, content.signed),
+                    is_signed,
+                    trust,
+                    is_exempt,
+                    verdict: None,
+                };
+                let headers = v3::headers(is_json, announced.as_deref());
+                (headers, Terms::V3(terms))
+            }
         };
-        let target = destination.target.as_str().to_owned();
-        let signed = v3::message(method.clone(), target, stamp, content.signed);
-        let mut headers = v3::headers(&core, &headers, is_json, self.announced.as_deref());
+        let mut headers = protocol::headers(headers, &core, &own);
+        headers.remove(header::AUTHORIZATION);
         if let Some(content_type) = content.content_type {
             headers.insert(header::CONTENT_TYPE, content_type);
         }
@@ -885,89 +1152,80 @@ impl Sealed {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        if self.draft.debug || core.debug {
+        if debug || core.debug {
             tracing::info!(%endpoint, %host, body_bytes = request.body().length(), "request");
         }
-        Ok(Unsigned {
-            is_signed: self.draft.is_signed,
-            outgoing: Outgoing {
-                request,
-                limits,
-                exchange: Exchange {
-                    core,
-                    sent: Sent {
-                        endpoint,
-                        host,
-                        signed,
-                        trust: self.trust,
-                        is_exempt: self.draft.is_exempt,
-                        deadline: limits.deadline(),
-                        verdict: None,
-                    },
+        Ok(Unsigned(Outgoing {
+            request,
+            limits,
+            transport,
+            exchange: Exchange {
+                core,
+                sent: Sent {
+                    endpoint,
+                    host,
+                    deadline: limits.deadline(),
+                    terms,
                 },
             },
-        })
+        }))
     }
 }
 
-/// A request that lacks nothing but its signature.
-pub(crate) struct Unsigned {
-    outgoing: Outgoing,
-    is_signed: bool,
-}
+/// A request that lacks nothing but APIv3's signature.
+pub(crate) struct Unsigned(Outgoing);
 
 impl Unsigned {
     /// Signs with a key that is here.
     pub(crate) fn sign_here(self) -> Result<Outgoing> {
-        let key = self.key()?.here().cloned();
-        let key = key.map_err(|error| error.at(&self.outgoing.exchange.sent.endpoint))?;
-        let signature = key.sign(self.message());
+        let Some((apiv3, signed)) = self.wanting() else {
+            return Ok(self.0);
+        };
+        let key = apiv3.key.here();
+        let key = key.map_err(|error| error.at(&self.0.exchange.sent.endpoint))?;
+        let signature = key.sign(signed.bytes());
         self.with(&signature)
     }
 
     /// Signs with the merchant's key, wherever that is.
     pub(crate) async fn sign(self, driver: Driver) -> Result<Outgoing> {
-        let MerchantKey::Elsewhere(signer) = self.key()? else {
-            return self.sign_here();
+        let (signer, message) = match self.wanting() {
+            Some((apiv3, signed)) => match &apiv3.key {
+                MerchantKey::Elsewhere(signer) => (Arc::clone(signer), signed.bytes()),
+                MerchantKey::Here(_) => return self.sign_here(),
+            },
+            None => return self.sign_here(),
         };
-        let signer = Arc::clone(signer);
-        let message = self.message();
-        let deadline = self.outgoing.exchange.sent.deadline;
+        let deadline = self.0.exchange.sent.deadline;
         let signing = async move { signer.sign(&message).await };
         let signed = drive_until(driver, deadline, Phase::Signing, signing).await;
         match signed.and_then(|signed| signed.map_err(Failure::of_signer)) {
             Ok(signature) => self.with(signature.trim()),
-            Err(failure) => Err(self.outgoing.exchange.sent.failed(failure)),
+            Err(failure) => Err(self.0.exchange.sent.failed(failure)),
         }
     }
 
-    fn key(&self) -> Result<&MerchantKey> {
-        match &self.outgoing.exchange.core.v3 {
-            Some(apiv3) => Ok(&apiv3.key),
-            None => Err(Error::request(
-                "the call is of APIv3",
-                "a client with its settings",
-            )),
+    /// What is still to be signed, and whose key signs it.
+    fn wanting(&self) -> Option<(&Apiv3, &SignedMessage)> {
+        let Exchange { core, sent } = &self.0.exchange;
+        match (&core.v3, &sent.terms) {
+            (Some(apiv3), Terms::V3(terms)) if terms.is_signed => Some((apiv3, &terms.signed)),
+            _ => None,
         }
-    }
-
-    fn message(&self) -> Vec<u8> {
-        self.outgoing.exchange.sent.signed.bytes()
     }
 
     fn with(mut self, signature: &str) -> Result<Outgoing> {
-        let exchange = &self.outgoing.exchange;
-        if let Some(apiv3) = exchange.core.v3.as_ref().filter(|_| self.is_signed) {
-            let signed = &exchange.sent.signed;
-            let value = v3::authorization(&exchange.core, &apiv3.serial, signed, signature)
-                .map_err(|error| error.at(&exchange.sent.endpoint))?;
-            let headers = self.outgoing.request.headers_mut();
-            headers.insert(header::AUTHORIZATION, value);
-        } else {
-            let headers = self.outgoing.request.headers_mut();
-            headers.remove(header::AUTHORIZATION);
-        }
-        Ok(self.outgoing)
+        let value = match self.wanting() {
+            None => return Ok(self.0),
+            Some((apiv3, signed)) => {
+                let Exchange { core, sent } = &self.0.exchange;
+                v3::authorization(core, &apiv3.serial, signed, signature)
+                    .map_err(|error| error.at(&sent.endpoint))?
+            }
+        };
+        let headers = self.0.request.headers_mut();
+        headers.insert(header::AUTHORIZATION, value);
+        Ok(self.0)
     }
 }
 
@@ -985,20 +1243,6 @@ fn buffered(request: http::Request<Body>) -> Result<http::Request<Bytes>> {
             "Media::new(filename, bytes) where another HTTP client sends it; or `.await`",
         )),
     }
-}
-
-fn refuse_v2(has_settings: bool) -> Error {
-    if has_settings {
-        return Error::request(
-            "a path under v2/ is a call of APIv2",
-            "APIv2 is not in this version",
-        );
-    }
-    Error::config(
-        "secret",
-        "a path under v2/ is a call of APIv2, and this client has APIv3's settings only",
-        "secret, the APIv2 key",
-    )
 }
 
 /// What the transport brought back, as the caller gets it.
@@ -1034,10 +1278,10 @@ async fn accept(
     let deadline = exchange.sent.deadline;
     if let Some(verifier) = exchange.core.verifier() {
         let verifier = Arc::clone(verifier);
-        let answer = v3::plain(answer);
+        let answer = protocol::plain(answer);
         if let Some(question) = exchange.question(&answer) {
             let verdict = ask(verifier, question, driver, deadline).await;
-            exchange.sent.verdict = Some(verdict);
+            exchange.sent.judged(verdict);
         }
         return exchange.accept(answer);
     }
@@ -1164,13 +1408,13 @@ impl fmt::Debug for Request {
 pub(crate) struct Outgoing {
     request: http::Request<Body>,
     limits: Limits,
+    transport: Arc<Transport>,
     exchange: Exchange,
 }
 
 impl Outgoing {
     pub(crate) fn split(self) -> (Call, Exchange) {
-        let transport = Arc::clone(&self.exchange.core.transport);
-        let call = Call::new(transport, self.request, self.limits);
+        let call = Call::new(self.transport, self.request, self.limits);
         (call, self.exchange)
     }
 
@@ -1197,7 +1441,7 @@ impl Answer {
     pub fn accept(mut self, answer: http::Response<Bytes>) -> Result<Response> {
         if self.exchange.core.verifier().is_some() {
             let reason = "accept_async() asks the Verifier, accept() can't";
-            self.exchange.sent.verdict = Some(Verdict::None(reason.to_owned()));
+            self.exchange.sent.judged(Verdict::None(reason.to_owned()));
         }
         self.exchange.accept(answer)
     }

@@ -17,20 +17,21 @@ use crate::sensitive::{self, By};
 #[cfg(feature = "aws-lc-rs")]
 use crate::signer::MerchantKey;
 
-/// A success: 2xx, with its signature checked or from an endpoint known to sign nothing.
+/// A success: 2xx, with its signature checked or from an endpoint known to sign nothing; or the
+/// redirect of one whose answer is for the user's browser.
 pub struct Response {
     pub(crate) answer: http::Response<Bytes>,
     pub(crate) verified: bool,
-    /// What it answers, which tells the fields that the catalogue calls sensitive.
+    /// What the body was read as before it was trusted.
+    pub(crate) data: Option<Value>,
+    /// Of APIv3: what it answers, which tells the fields that the catalogue calls sensitive, and the
+    /// merchant's key, which opens them.
     #[cfg(feature = "aws-lc-rs")]
-    pub(crate) request: SignedMessage,
-    /// The merchant's, for these fields.
-    #[cfg(feature = "aws-lc-rs")]
-    pub(crate) key: Option<MerchantKey>,
+    pub(crate) opens: Option<(SignedMessage, MerchantKey)>,
 }
 
 impl Response {
-    /// The HTTP status, 2xx.
+    /// The HTTP status: 2xx, or 302 for the user's browser.
     pub fn status(&self) -> StatusCode {
         self.answer.status()
     }
@@ -50,7 +51,8 @@ impl Response {
         self.header("request-id")
     }
 
-    /// Where the answer points to, for pages that are meant for the user's browser.
+    /// Where the answer points to, for pages that are meant for the user's browser: APIv2's
+    /// `appauth/authindex` and the entrust pages.
     pub fn location(&self) -> Option<&str> {
         self.header(header::LOCATION.as_str())
     }
@@ -65,24 +67,29 @@ impl Response {
         String::from_utf8_lossy(self.answer.body()).into_owned()
     }
 
-    /// The body as JSON; `Null` when there is none, as with 204.
+    /// The body as JSON, or as what its XML says, whose every text is a text; `Null` when there is
+    /// none, as with 204.
     ///
     /// # Errors
-    /// [`Error::Decode`] if the body is no JSON.
+    /// [`Error::Decode`] if the body is neither.
     pub fn data(&self) -> Result<Value> {
-        if self.answer.body().is_empty() {
-            return Ok(Value::Null);
+        match &self.data {
+            Some(data) => Ok(data.clone()),
+            None if self.answer.body().is_empty() => Ok(Value::Null),
+            None => self.json(),
         }
-        self.json()
     }
 
-    /// The body as a type of the caller's.
+    /// The body, JSON or XML, as a type of the caller's.
     ///
     /// # Errors
-    /// [`Error::Decode`] if the body is no JSON, or not of this shape.
+    /// [`Error::Decode`] if the body is neither, or not of this shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(self.answer.body())
-            .map_err(|error| Error::Decode(Box::new(DecodeError::json(&error))))
+        let read = match &self.data {
+            Some(data) => T::deserialize(data),
+            None => serde_json::from_slice(self.answer.body()),
+        };
+        read.map_err(|error| Error::Decode(Box::new(DecodeError::json(&error))))
     }
 
     /// The body as JSON in which the texts that these JSON pointers name, `*` for each element of a
@@ -107,8 +114,10 @@ impl Response {
     #[cfg(feature = "aws-lc-rs")]
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn decrypt_known(&self) -> Result<Value> {
-        let path = path_of(&self.request.target).trim_start_matches('/');
-        let endpoint = tree::walk(path).endpoint(self.request.method.as_str());
+        let endpoint = self.opens.as_ref().and_then(|(request, _)| {
+            let path = path_of(&request.target).trim_start_matches('/');
+            tree::walk(path).endpoint(request.method.as_str())
+        });
         let pointers = endpoint.map(|endpoint| endpoint.sensitive_response().collect::<Vec<_>>());
         match pointers.unwrap_or_default().as_slice() {
             [] => Err(Error::ciphertext(
@@ -122,10 +131,14 @@ impl Response {
 
     #[cfg(feature = "aws-lc-rs")]
     fn opened(&self, pointers: &[impl AsRef<str>], by: By) -> Result<Value> {
+        let Some((_, key)) = &self.opens else {
+            return Err(Error::ciphertext(
+                "decrypt",
+                "nothing in an answer of APIv2 is encrypted for the merchant's key",
+            ));
+        };
         let mut data = self.data()?;
-        if let Some(key) = &self.key {
-            sensitive::decrypt(&mut data, pointers, by, key.here()?)?;
-        }
+        sensitive::decrypt(&mut data, pointers, by, key.here()?)?;
         Ok(data)
     }
 

@@ -8,9 +8,9 @@ pub(crate) mod rsa;
 use crate::error::{Error, KeyError};
 
 #[cfg(feature = "aws-lc-rs")]
-use aws_lc_rs as backend;
+pub(crate) use aws_lc_rs as backend;
 #[cfg(not(feature = "aws-lc-rs"))]
-use ring as backend;
+pub(crate) use ring as backend;
 
 /// The SHA-256 of `data` in lower-case hex.
 pub(crate) fn sha256_hex(data: &[u8]) -> String {

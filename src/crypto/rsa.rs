@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use rustls::pki_types::CertificateDer;
 use x509_cert::der::asn1::{AnyRef, BitStringRef, UintRef};
 use x509_cert::der::{Decode, Encode as _};
 use x509_cert::spki::{AlgorithmIdentifier, ObjectIdentifier, SubjectPublicKeyInfoRef};
@@ -19,7 +20,8 @@ use super::backend::rsa::{
     Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
 };
 use super::backend::signature::{
-    KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+    KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair,
+    UnparsedPublicKey,
 };
 use crate::error::{Error, KeyError, Result};
 use crate::pem::{self, Block, Certificate, Validity};
@@ -159,7 +161,16 @@ impl PrivateKey {
         reason = "the same key has signed once when it was loaded, and no input makes it fail"
     )]
     pub(crate) fn sign_raw(&self, message: &[u8]) -> Vec<u8> {
-        try_sign(&self.pair, &self.random, message).expect("a loaded key signs")
+        try_sign(&self.pair, &self.random, &RSA_PKCS1_SHA256, message).expect("a loaded key signs")
+    }
+
+    /// Signs a handshake of TLS, in the encoding that was agreed there.
+    pub(crate) fn sign_as(
+        &self,
+        encoding: &'static dyn RsaEncoding,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        try_sign(&self.pair, &self.random, encoding, message)
     }
 
     #[cfg(feature = "aws-lc-rs")]
@@ -239,7 +250,7 @@ impl PrivateKey {
         let pair = pair.map_err(|reason| refuse(&rejection(&reason.to_string(), label)))?;
         let random = SystemRandom::new();
         // It proves that `sign` can't fail later, and pays AWS-LC's 30 ms of a first signature here.
-        if try_sign(&pair, &random, b"wechatpay-chain").is_none() {
+        if try_sign(&pair, &random, &RSA_PKCS1_SHA256, b"wechatpay-chain").is_none() {
             return Err(refuse(
                 "an RSA private key whose parts do not fit each other",
             ));
@@ -256,10 +267,14 @@ impl PrivateKey {
     }
 }
 
-fn try_sign(pair: &RsaKeyPair, random: &SystemRandom, message: &[u8]) -> Option<Vec<u8>> {
+fn try_sign(
+    pair: &RsaKeyPair,
+    random: &SystemRandom,
+    encoding: &'static dyn RsaEncoding,
+    message: &[u8],
+) -> Option<Vec<u8>> {
     let mut signature = vec![0; modulus_bytes(pair)];
-    pair.sign(&RSA_PKCS1_SHA256, random, message, &mut signature)
-        .ok()?;
+    pair.sign(encoding, random, message, &mut signature).ok()?;
     Some(signature)
 }
 
@@ -294,8 +309,16 @@ impl fmt::Debug for PrivateKey {
 #[derive(Clone)]
 pub struct PublicKey {
     der: Arc<[u8]>,
-    /// Of the certificate that the key was read from.
-    certificate: Option<(Arc<str>, Validity)>,
+    /// What the key was read from, if that was a certificate.
+    certificate: Option<Arc<Issued>>,
+}
+
+/// A certificate, and what it says of itself.
+struct Issued {
+    serial: String,
+    validity: Validity,
+    /// The certificate, and behind it those that came with it, as they are presented.
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl PublicKey {
@@ -373,10 +396,13 @@ impl PublicKey {
                 .as_ref()
                 .is_none_or(|private| private.public_der() == key.der())
         };
-        archive
-            .certs
-            .iter()
-            .filter_map(|bag| Self::from_certificate_der(bag.cert.as_der()).ok())
+        let ders = || archive.certs.iter().map(|bag| bag.cert.as_der());
+        let issuers = |of: &[u8]| {
+            let others = ders().filter(|der| *der != of);
+            others.map(<[u8]>::to_vec).collect()
+        };
+        ders()
+            .filter_map(|der| Self::from_certificate_der(der, issuers(der)).ok())
             .find(fits)
             .ok_or_else(|| {
                 let seen = "a PKCS#12 file without a certificate that fits its private key";
@@ -451,14 +477,18 @@ impl PublicKey {
 
     /// The serial number of the certificate that this key was read from.
     pub(crate) fn serial(&self) -> Option<&str> {
-        let (serial, _) = self.certificate.as_ref()?;
-        Some(serial)
+        Some(&self.certificate.as_ref()?.serial)
     }
 
     /// From when to when the certificate is valid that this key was read from.
     pub(crate) fn validity(&self) -> Option<Validity> {
-        let (_, validity) = self.certificate.as_ref()?;
-        Some(*validity)
+        Some(self.certificate.as_ref()?.validity)
+    }
+
+    /// The certificate that this key was read from, and behind it those that came with it.
+    pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
+        let certificate = self.certificate.as_deref();
+        certificate.map_or(&[], |certificate| &certificate.chain)
     }
 
     /// The key as PKCS#1 DER.
@@ -488,7 +518,7 @@ impl PublicKey {
         let key = match block.label.as_str() {
             "PUBLIC KEY" => rsa_of_spki(&block.der).map(Self::bare),
             "RSA PUBLIC KEY" => checked(&block.der).map(Self::bare),
-            "CERTIFICATE" => Self::from_certificate_der(&block.der),
+            "CERTIFICATE" => Self::from_certificate_der(&block.der, block.issuers.clone()),
             label => {
                 let seen = format!("{} ({label})", describe(label));
                 return Err(origin.refuse(&seen, PUBLIC_WANTED));
@@ -505,11 +535,19 @@ impl PublicKey {
         }
     }
 
-    fn from_certificate_der(der: &[u8]) -> std::result::Result<Self, &'static str> {
+    fn from_certificate_der(
+        der: &[u8],
+        issuers: Vec<Vec<u8>>,
+    ) -> std::result::Result<Self, &'static str> {
         let certificate = Certificate::from_der(der)?;
+        let chain = std::iter::once(der.to_vec()).chain(issuers);
         Ok(Self {
             der: rsa_of_spki(&certificate.public_key)?,
-            certificate: Some((certificate.serial.into(), certificate.validity)),
+            certificate: Some(Arc::new(Issued {
+                serial: certificate.serial,
+                validity: certificate.validity,
+                chain: chain.map(CertificateDer::from).collect(),
+            })),
         })
     }
 }

@@ -16,7 +16,7 @@ use super::{KeySet, is_public_key_id};
 use crate::client::Core;
 use crate::error::{Check, Endpoint, Error, Phase, Result};
 use crate::formatter;
-use crate::protocol::v3::{Exchange, Sent, plain};
+use crate::protocol::{Exchange, Sent, plain};
 use crate::query::Query;
 use crate::request::{Destination, Draft, Pending, Unsigned};
 use crate::transport::{Driver, Failure, block_on, drive_until, spawn};
@@ -292,6 +292,7 @@ fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
         prefix: "/".to_owned(),
         target: place.target.clone(),
         query: Query::default(),
+        apiv2: None,
     };
     Draft::get(core, place.endpoint(), destination)
         .seal()?
@@ -301,7 +302,7 @@ fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
 /// Trusts an answer whose certificates the APIv3 key opens and one of which signed it.
 fn settle(
     core: Arc<Core>,
-    mut sent: Sent,
+    sent: Sent,
     answer: std::result::Result<http::Response<Bytes>, Failure>,
 ) -> Result<Vec<PlatformCertificate>> {
     let answer = match answer {
@@ -313,9 +314,10 @@ fn settle(
         .as_ref()
         .and_then(|apiv3| apiv3.apiv3_key.as_deref());
     let opened = certificate::opened(answer.body(), apiv3_key.map_or("", String::as_str));
-    if let Ok(certificates) = &opened {
-        sent.trust = sent.trust.with_fetched(certificate::key_set(certificates));
-    }
+    let sent = match &opened {
+        Ok(certificates) => sent.trusting(certificate::key_set(certificates)),
+        Err(_) => sent,
+    };
     let endpoint = sent.endpoint.clone();
     let refuse = |problem| Error::certificates(endpoint, problem);
     match (Exchange { core, sent }.accept(answer), opened) {

@@ -2,15 +2,15 @@
 //!
 //! What goes into the XML and what is signed are one text, decided once.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no request goes through APIv2 yet")
-)]
-
 pub(crate) mod answer;
 pub(crate) mod notification;
 pub(crate) mod request;
 
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::Outcome;
 use crate::error::{Error, Result};
 
 const NONCE: &str = "nonce_str";
@@ -112,9 +112,35 @@ fn is_one_of(paths: &[&str], path: &str) -> bool {
     })
 }
 
-/// Whether a redirect is this endpoint's success.
-pub(crate) fn is_for_browsers(path: &str) -> bool {
-    is_one_of(&FOR_BROWSERS, path)
+/// The headers that are APIv2's own.
+pub(crate) fn headers() -> HeaderMap {
+    const ACCEPTED: HeaderValue =
+        HeaderValue::from_static("text/xml, text/plain, application/x-gzip");
+    const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(ACCEPT, ACCEPTED);
+    headers.insert(CONTENT_TYPE, XML);
+    headers
+}
+
+/// By what an answer is judged.
+pub(crate) struct Terms {
+    /// Without a prefix of base_uri.
+    pub(crate) path: String,
+    /// What was signed for the request, without the key.
+    pub(crate) signed: String,
+}
+
+impl Terms {
+    /// Whether an answer of this status is a redirect for the user's browser, which is a success.
+    pub(super) fn is_for_browsers(&self, status: StatusCode) -> bool {
+        status.is_redirection() && is_one_of(&FOR_BROWSERS, &self.path)
+    }
+
+    /// What an answer is worth that is no redirect.
+    pub(super) fn judge(&self, merchant: Merchant<'_>, answer: &http::Response<Bytes>) -> Outcome {
+        answer::judge(merchant, &self.path, answer.status(), answer.body())
+    }
 }
 
 /// Who signs.

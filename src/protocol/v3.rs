@@ -1,29 +1,20 @@
 //! APIv3: what is signed, and when an answer is trusted.
 
 use std::borrow::Cow;
-use std::io::Read as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::catalogue::tree;
+use super::{Outcome, Refusal};
 use crate::client::Core;
 use crate::crypto::sha1_hex;
-use crate::error::{
-    ApiError, Check, Endpoint, Error, RedirectError, Result, SignatureState, SignedMessage,
-    Subject, VerifyError,
-};
+use crate::error::{Check, Error, Result, SignatureState, SignedMessage};
 use crate::formatter;
 use crate::platform::{Store, Trust, is_public_key_id};
-use crate::response::Response;
 use crate::rsa::PublicKey;
-use crate::transport::Failure;
 
 const NONCE: &str = "Wechatpay-Nonce";
 pub(crate) const SERIAL: &str = "Wechatpay-Serial";
@@ -37,21 +28,9 @@ const ALGORITHM: &str = "WECHATPAY2-SHA256-RSA2048";
 const PROBE: &str = "WECHATPAY/SIGNTEST/";
 /// How far the clocks may be apart; an offset of exactly this passes.
 const MAXIMUM_OFFSET: u64 = 300;
-/// How much may come out of a gzip: a statement of millions of lines, and no more.
-const LARGEST_UNZIPPED: u64 = 512 * 1024 * 1024;
-
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
     "application/json, text/plain, application/x-gzip, application/pdf, image/png, image/*;q=0.5",
 );
-const AGENT: HeaderValue = HeaderValue::from_static(if cfg!(feature = "aws-lc-rs") {
-    concat!(
-        "wechatpay-chain/",
-        env!("CARGO_PKG_VERSION"),
-        " (aws-lc-rs)"
-    )
-} else {
-    concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION"), " (ring)")
-});
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -96,28 +75,14 @@ fn lines(parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// The headers of a request but for `Authorization`: the caller's, over the client's, over the defaults. `announced`
-/// is the serial of the platform key that the gateway is told of.
-pub(crate) fn headers(
-    core: &Core,
-    own: &HeaderMap,
-    is_json: bool,
-    announced: Option<&str>,
-) -> HeaderMap {
+/// The headers that are APIv3's own. `announced` is the serial of the platform key that the gateway
+/// is told of.
+pub(crate) fn headers(is_json: bool, announced: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(ACCEPT, ACCEPTED);
     headers.insert(CONTENT_TYPE, if is_json { JSON } else { JSON_UTF8 });
-    headers.insert(USER_AGENT, AGENT);
     if let Some(Ok(serial)) = announced.map(HeaderValue::try_from) {
         headers.insert(HeaderName::from_static("wechatpay-serial"), serial);
-    }
-    for more in [&core.headers, own] {
-        for name in more.keys() {
-            headers.remove(name);
-            for value in more.get_all(name) {
-                headers.append(name, value.clone());
-            }
-        }
     }
     headers
 }
@@ -145,25 +110,16 @@ pub(crate) fn authorization(
     Ok(authorization)
 }
 
-/// What is known of a request that was made.
-pub(crate) struct Sent {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) host: String,
+/// By what an answer is judged.
+pub(crate) struct Terms {
     pub(crate) signed: SignedMessage,
+    /// Whether the request goes with the `Authorization` header.
+    pub(crate) is_signed: bool,
     pub(crate) trust: Trust,
     /// Whether the endpoint signs nothing.
     pub(crate) is_exempt: bool,
-    /// Until when the caller waits, and how long that is in all.
-    pub(crate) deadline: Option<(Duration, Instant)>,
     /// What a verifier elsewhere says of the answer's signature, where that one is asked.
     pub(crate) verdict: Option<Verdict>,
-}
-
-impl Sent {
-    /// Why there is no answer.
-    pub(crate) fn failed(self, failure: Failure) -> Error {
-        failure.into_error(self.endpoint, self.host, Some(self.signed))
-    }
 }
 
 /// What a verifier elsewhere says of a signature.
@@ -175,74 +131,50 @@ pub(crate) enum Verdict {
     None(String),
 }
 
-/// A request that was made, and everything that its answer is judged by.
-pub(crate) struct Exchange {
-    pub(crate) core: Arc<Core>,
-    pub(crate) sent: Sent,
-}
-
-impl Exchange {
+impl Terms {
     /// Where to fetch the certificate that a success was signed with, if it is not known.
-    pub(crate) fn lacking(&self, answer: &http::Response<Bytes>) -> Option<Arc<Store>> {
-        let store = self.sent.trust.store()?;
+    pub(crate) fn lacking(
+        &self,
+        core: &Core,
+        answer: &http::Response<Bytes>,
+    ) -> Option<Arc<Store>> {
+        let store = self.trust.store()?;
         let serial = only_text(answer.headers(), SERIAL).ok().flatten()?;
-        let is_lacking =
-            answer.status().is_success() && !is_public_key_id(serial) && self.key(serial).is_none();
+        let is_lacking = answer.status().is_success()
+            && !is_public_key_id(serial)
+            && self.key(core, serial).is_none();
         is_lacking.then(|| Arc::clone(store))
     }
 
-    /// The one place that decides whether an answer is trusted.
-    pub(crate) fn accept(self, answer: http::Response<Bytes>) -> Result<Response> {
-        self.accept_at(answer, formatter::now())
-    }
-
-    fn accept_at(self, answer: http::Response<Bytes>, now: u64) -> Result<Response> {
-        let status = answer.status();
-        let answer = plain(answer);
-        if status.is_redirection() {
-            return Err(Error::Redirect(Box::new(RedirectError {
-                endpoint: self.sent.endpoint,
-                answer,
-                signed: Some(self.sent.signed),
-            })));
-        }
-        if !status.is_success() {
-            return Err(self.refusal(answer, now));
-        }
+    /// What an answer is worth that is no redirect.
+    pub(crate) fn judge(&self, core: &Core, answer: &http::Response<Bytes>, now: u64) -> Outcome {
         let carries_signature = answer.headers().contains_key(SIGNATURE);
-        let checked = if self.sent.is_exempt && !carries_signature {
-            Ok(false)
-        } else {
-            self.verify(&answer, now).map(|()| true)
-        };
-        match checked {
-            Ok(verified) => Ok(Response {
-                answer,
-                verified,
-                #[cfg(feature = "aws-lc-rs")]
-                request: self.sent.signed,
-                #[cfg(feature = "aws-lc-rs")]
-                key: self.core.v3.as_ref().map(|apiv3| apiv3.key.clone()),
-            }),
-            Err(check) => Err(Error::Verify(Box::new(VerifyError {
-                subject: Subject::Answer {
-                    endpoint: self.sent.endpoint,
-                    host: self.sent.host,
-                },
-                check,
-                note: None,
-                answer,
-                signed: Some(self.sent.signed),
-            }))),
+        if !answer.status().is_success() {
+            return Outcome::Refused(self.refusal(core, answer, now));
+        }
+        if self.is_exempt && !carries_signature {
+            return Outcome::Plain;
+        }
+        match self.verify(core, answer, now) {
+            Ok(()) => Outcome::Accepted {
+                data: None,
+                is_verified: true,
+            },
+            Err(check) => Outcome::Untrusted(check.into()),
         }
     }
 
-    fn key(&self, serial: &str) -> Option<PublicKey> {
-        let apiv3 = self.core.v3.as_ref()?;
-        apiv3.platform.key(&self.sent.trust, serial)
+    fn key(&self, core: &Core, serial: &str) -> Option<PublicKey> {
+        let apiv3 = core.v3.as_ref()?;
+        apiv3.platform.key(&self.trust, serial)
     }
 
-    fn verify(&self, answer: &http::Response<Bytes>, now: u64) -> std::result::Result<(), Check> {
+    fn verify(
+        &self,
+        core: &Core,
+        answer: &http::Response<Bytes>,
+        now: u64,
+    ) -> std::result::Result<(), Check> {
         let headers = answer.headers();
         if let Some(encoding) = only_text(headers, ENCODING)? {
             return Err(Check::Malformed {
@@ -251,11 +183,11 @@ impl Exchange {
             });
         }
         let keys = Keys {
-            of: &|serial| match &self.sent.verdict {
+            of: &|serial| match &self.verdict {
                 Some(verdict) => Some(Judge::Elsewhere(verdict.clone())),
-                None => self.key(serial).map(Judge::Key),
+                None => self.key(core, serial).map(Judge::Key),
             },
-            known: &|| self.sent.trust.serials(),
+            known: &|| self.trust.serials(),
         };
         verify(headers, &self.signed_part(answer)?, now, &keys)?;
         let Some(digest) = self.statement_digest(headers)? else {
@@ -285,7 +217,7 @@ impl Exchange {
         &self,
         headers: &'a HeaderMap,
     ) -> std::result::Result<Option<&'a str>, Check> {
-        match is_statement(path_of(&self.sent.signed.target)) {
+        match is_statement(path_of(&self.signed.target)) {
             true => only_text(headers, STATEMENT_DIGEST),
             false => Ok(None),
         }
@@ -303,11 +235,11 @@ impl Exchange {
         Some(presented.question(&body))
     }
 
-    fn refusal(self, answer: http::Response<Bytes>, now: u64) -> Error {
+    fn refusal(&self, core: &Core, answer: &http::Response<Bytes>, now: u64) -> Refusal {
         let signature = if !answer.headers().contains_key(SIGNATURE) {
             SignatureState::Absent
         } else {
-            match self.verify(&answer, now) {
+            match self.verify(core, answer, now) {
                 Ok(()) => SignatureState::Verified,
                 Err(Check::Serial { .. }) => SignatureState::Unknown,
                 Err(_) => SignatureState::Invalid,
@@ -317,27 +249,26 @@ impl Exchange {
             .ok()
             .filter(Value::is_object)
             .unwrap_or_default();
-        let code = body.get("code").and_then(Value::as_str);
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let code = text("code");
         // A proxy that asks for a password says 401, too, but has no code.
         let is_sign_error = code == Some("SIGN_ERROR")
             || (answer.status() == StatusCode::UNAUTHORIZED && code.is_some());
-        let sent = self.sent;
         let hint = if is_sign_error {
-            let serial = self.core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
-            Some(explain(&sent.signed, serial.unwrap_or_default(), &body))
-        } else if is_certificates(path_of(&sent.signed.target)) {
+            let serial = core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
+            Some(explain(&self.signed, serial.unwrap_or_default(), &body))
+        } else if is_certificates(path_of(&self.signed.target)) {
             no_certificates(answer.status(), code)
         } else {
-            unknown_endpoint(&sent.endpoint, answer.status())
+            None
         };
-        Error::Api(Box::new(ApiError {
-            endpoint: sent.endpoint,
-            answer,
-            body,
-            signature,
+        Refusal {
+            code: code.unwrap_or_default().to_owned(),
+            message: text("message").unwrap_or_default().to_owned(),
             hint,
-            signed: Some(sent.signed),
-        }))
+            signature,
+            data: body,
+        }
     }
 }
 
@@ -458,60 +389,6 @@ pub(crate) fn presented(
     })
 }
 
-/// An answer whose `Content-Encoding: gzip` is undone; one of another encoding, or that is no gzip,
-/// stays as it is, and so does its header.
-pub(crate) fn plain(answer: http::Response<Bytes>) -> http::Response<Bytes> {
-    let is_gzip = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        ["gzip", "x-gzip"]
-            .iter()
-            .any(|name| text.trim().eq_ignore_ascii_case(name))
-    };
-    let headers = answer.headers();
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if headers.get_all(CONTENT_ENCODING).iter().count() == 1 => {
-            if encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
-                return without_encoding(answer, None);
-            }
-            if !is_gzip(encoding) {
-                return answer;
-            }
-            if answer.body().is_empty() {
-                return without_encoding(answer, None);
-            }
-        }
-        _ => return answer,
-    }
-    match unzipped(answer.body(), LARGEST_UNZIPPED) {
-        Some(body) => without_encoding(answer, Some(body)),
-        None => answer,
-    }
-}
-
-/// What is in a gzip, if that is no more than `largest` bytes.
-fn unzipped(gzip: &[u8], largest: u64) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    let length = MultiGzDecoder::new(gzip)
-        .take(largest + 1)
-        .read_to_end(&mut body)
-        .ok()?;
-    (length as u64 <= largest).then_some(body)
-}
-
-fn without_encoding(
-    mut answer: http::Response<Bytes>,
-    body: Option<Vec<u8>>,
-) -> http::Response<Bytes> {
-    answer.headers_mut().remove(CONTENT_ENCODING);
-    match body {
-        None => answer,
-        Some(body) => {
-            answer.headers_mut().remove(CONTENT_LENGTH);
-            answer.map(|_| body.into())
-        }
-    }
-}
-
 /// A header's text; one that is no text, or that comes twice with different values, is malformed.
 fn only_text<'a>(
     headers: &'a HeaderMap,
@@ -584,38 +461,6 @@ fn no_certificates(status: StatusCode, code: Option<&str>) -> Option<String> {
          \"file:///…/pub_key.pem\")"
             .to_owned()
     })
-}
-
-/// What the catalogue says of a path or a verb that the gateway does not know.
-fn unknown_endpoint(endpoint: &Endpoint, status: StatusCode) -> Option<String> {
-    if !matches!(
-        status,
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
-    ) {
-        return None;
-    }
-    let verb = endpoint.method.as_str();
-    let walk = tree::walk(&endpoint.template);
-    let verbs = walk.place().map(|place| place.node().verbs);
-    match verbs.filter(|verbs| !verbs.is_empty()) {
-        Some(_) if walk.endpoint(verb).is_some() => None,
-        Some(verbs) => {
-            let verbs: Vec<_> = verbs.iter().map(|verb| verb.verb).collect();
-            let verbs = verbs.join(", ");
-            Some(format!(
-                "the catalogue knows this path with {verbs}, not with {verb}"
-            ))
-        }
-        None => match tree::nearest(&endpoint.template).as_slice() {
-            [] => Some("the catalogue does not know this path".to_owned()),
-            near => {
-                let near = near.join(" or ");
-                Some(format!(
-                    "the catalogue does not know this path; did you mean {near}?"
-                ))
-            }
-        },
-    }
 }
 
 /// Sets the message that was signed here beside what the gateway says that it built.
@@ -692,12 +537,8 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
     use super::*;
+    use crate::response::Response;
     use crate::{Client, rsa};
 
     const PLATFORM_KEY: &str = include_str!("../../tests/vectors/keys/platform.key");
@@ -736,30 +577,6 @@ mod tests {
             };
             assert_eq!(*error.check(), Check::Clock { local: NOW, remote });
         }
-    }
-
-    #[test]
-    fn a_gzip_is_not_expanded_beyond_the_limit() {
-        let zeros = vec![0; 64 * 1024];
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&zeros).unwrap();
-        let bomb = encoder.finish().unwrap();
-        assert!(bomb.len() < 200, "{}", bomb.len());
-        assert_eq!(unzipped(&bomb, 64 * 1024), Some(zeros));
-        assert_eq!(unzipped(&bomb, 64 * 1024 - 1), None);
-        // However many of them stand in a row.
-        assert_eq!(unzipped(&bomb.repeat(100), 64 * 1024), None);
-    }
-
-    #[test]
-    fn an_answer_whose_gzip_can_not_be_undone_stays_as_it_is() {
-        let packed = |body: &'static [u8]| {
-            let answer = http::Response::builder().header(CONTENT_ENCODING, "gzip");
-            plain(answer.body(Bytes::from_static(body)).unwrap())
-        };
-        let answer = packed(b"no gzip");
-        assert_eq!(answer.headers()[CONTENT_ENCODING], "gzip");
-        assert_eq!(answer.body(), "no gzip");
     }
 
     #[test]

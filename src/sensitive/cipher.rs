@@ -407,7 +407,7 @@ mod tests {
         let platform = PLATFORM.encrypt(SECRET).unwrap();
         let pkcs1 = FOR_US.encrypt_pkcs1v15(SECRET).unwrap();
         let mut bytes = FOR_US.encrypt(SECRET).unwrap().into_bytes();
-        bytes.swap(5, 6);
+        bytes[5] = if bytes[5] == b'A' { b'B' } else { b'A' };
         let damaged = String::from_utf8(bytes).unwrap();
         let longer = "A".repeat(512);
         let errors: Vec<_> = [platform, pkcs1, damaged, longer]

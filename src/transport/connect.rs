@@ -21,6 +21,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::identity::Identity;
 use crate::error::{Error, Phase, Result};
 use crate::options::Limit;
 
@@ -106,6 +107,23 @@ impl fmt::Display for ConnectFailure {
 
 impl StdError for ConnectFailure {}
 
+/// The built-in roots, and more.
+pub(crate) fn roots(more: &[CertificateDer<'static>]) -> Result<Arc<RootCertStore>> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    for root in more {
+        roots.add(root.clone()).map_err(|error| {
+            Error::config(
+                "root_certificate",
+                format!("a certificate that can't be a root: {error}"),
+                "the certificate of an authority, or the server's own",
+            )
+        })?;
+    }
+    Ok(Arc::new(roots))
+}
+
 /// TCP and TLS, HTTP/2 or HTTP/1.1 by ALPN, within the limit of connecting.
 #[derive(Clone)]
 pub(crate) struct Connector {
@@ -113,25 +131,17 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(more_roots: Vec<CertificateDer<'static>>) -> Result<Self> {
-        let mut roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        for root in more_roots {
-            roots.add(root).map_err(|error| {
-                Error::config(
-                    "root_certificate",
-                    format!("a certificate that can't be a root: {error}"),
-                    "the certificate of an authority, or the server's own",
-                )
-            })?;
-        }
+    /// The certificate of `identity` is presented to whoever asks for one.
+    pub(crate) fn new(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<Self> {
         // The provider is given by hand: a process default is neither needed nor installed.
         let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::config("TLS", error.to_string(), "TLS 1.2 or 1.3"))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let tls = match identity {
+            None => tls.with_no_client_auth(),
+            Some(identity) => tls.with_client_cert_resolver(identity.resolver()),
+        };
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         tcp.enforce_http(false);
         // Without it a request whose head and body are two writes waits for an acknowledgement.

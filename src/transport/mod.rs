@@ -1,11 +1,15 @@
 //! Sends one signed request and brings back the whole answer. It never looks into a body.
 //!
+//! A connection that presents a merchant's certificate belongs to a transport of that merchant's own,
+//! so none is ever taken for a request that should not present it, nor the reverse.
+//!
 //! hyper's pool spawns its connections on the runtime of the request that opened them, so there is
 //! one pool a runtime, over one shared connector. A guard task on that runtime removes the pool
 //! when the runtime goes.
 
 pub(crate) mod body;
 mod connect;
+mod identity;
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -22,18 +26,20 @@ use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::{Handle, Id, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Endpoint, Error, NetworkError, Phase, Result, SignedMessage};
+use crate::error::{Endpoint, Error, NetworkError, Phase, Result, Signed};
 use crate::options::Limit;
 use crate::signer::ServiceError;
 
 use self::body::{Body, Trouble};
 use self::connect::{Attempt, ConnectFailure, Connector};
+pub(crate) use self::identity::Identity;
 
 /// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
 const IDLE: Duration = Duration::from_secs(7);
@@ -44,9 +50,12 @@ const DOUBT: Duration = Duration::from_secs(1);
 type Pool = Client<Connector, Body>;
 type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
 
-/// The connections of a client, on whichever runtimes it is used.
+/// The connections of one client or of several, on whichever runtimes they are used.
 pub(crate) struct Transport {
     connector: Connector,
+    roots: Arc<RootCertStore>,
+    /// Those beside the built-in ones.
+    more_roots: Vec<CertificateDer<'static>>,
     pools: Mutex<HashMap<Id, Entry>>,
 }
 
@@ -57,11 +66,29 @@ struct Entry {
 }
 
 impl Transport {
-    pub(crate) fn new(roots: Vec<CertificateDer<'static>>) -> Result<Self> {
+    pub(crate) fn new(more_roots: Vec<CertificateDer<'static>>) -> Result<Self> {
+        let roots = connect::roots(&more_roots)?;
         Ok(Self {
-            connector: Connector::new(roots)?,
+            connector: Connector::new(Arc::clone(&roots), None)?,
+            roots,
+            more_roots,
             pools: Mutex::default(),
         })
+    }
+
+    /// A transport that trusts the same roots and presents this certificate.
+    pub(crate) fn presenting(&self, identity: &Identity) -> Result<Self> {
+        Ok(Self {
+            connector: Connector::new(Arc::clone(&self.roots), Some(identity))?,
+            roots: Arc::clone(&self.roots),
+            more_roots: self.more_roots.clone(),
+            pools: Mutex::default(),
+        })
+    }
+
+    /// Whether each of these is among the roots beside the built-in ones.
+    pub(crate) fn trusts(&self, roots: &[CertificateDer<'static>]) -> bool {
+        roots.iter().all(|root| self.more_roots.contains(root))
     }
 
     /// The pool of the runtime that this is called on.
@@ -510,7 +537,7 @@ impl Failure {
         self,
         endpoint: Endpoint,
         host: String,
-        signed: Option<SignedMessage>,
+        signed: Option<Signed>,
     ) -> Error {
         let error = Box::new(NetworkError {
             endpoint,

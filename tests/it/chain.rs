@@ -447,7 +447,7 @@ fn an_address_goes_as_it_stands_so_what_would_change_it_is_refused() {
 
 #[test]
 fn an_empty_value_put_into_the_text_of_a_path_is_refused() {
-    let client = crate::support::offline();
+    let client = client();
     let number = "";
     for path in [
         format!("v3/pay/transactions/out-trade-no/{number}/close"),
@@ -456,21 +456,21 @@ fn an_empty_value_put_into_the_text_of_a_path_is_refused() {
     ] {
         let error = client.chain(&path).get().into_http().unwrap_err();
         assert!(matches!(error, Error::Request(_)), "{path}");
-        crate::support::assert_says(&error, &["empty value", "the value"]);
+        assert_says(&error, &["empty value", "the value"]);
     }
     // A trailing slash that is wanted, and one of the two that the catalogue has.
     for path in ["v3/x/", "v3/applyment4sub/applyment/", "v3/certificates/"] {
         let request = client.chain(path).get();
-        assert_eq!(crate::support::target(request), format!("/{path}"));
+        assert_eq!(target(request), format!("/{path}"));
     }
 }
 
 #[test]
 fn an_address_in_a_variable_is_sent_to_url() {
-    let client = crate::support::offline();
+    let client = client();
     let address = "https://api.mch.weixin.qq.com/v3/billdownload/file?token=x";
     let request = client.chain("{+address}").get().var("address", address);
     let error = request.into_http().unwrap_err();
-    crate::support::assert_says(&error, &["address", "client.url(address)"]);
+    assert_says(&error, &["address", "client.url(address)"]);
     assert!(!error.to_string().contains("token"));
 }

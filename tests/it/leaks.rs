@@ -16,7 +16,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata};
 use wechatpay_chain::{
     Chain, Client, ClientBuilder, Error, Media, Payload, Request, Response, catalogue, formatter,
-    rsa,
+    hash, rsa, transformer,
 };
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
@@ -519,6 +519,7 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
     shown.debug("Pending", &filled(&client).into_future());
     shown.debug("Signing", &filled(&client).sign());
     shown.debug("PayParams", &client.pay_params());
+    apiv2(&mut shown, &client);
     shown.debug("Endpoints", &catalogue::endpoints());
     for endpoint in catalogue::endpoints().take(3) {
         shown.debug("Endpoint", &endpoint);
@@ -546,6 +547,75 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
         .filter(|name| !shown.types.contains(**name) && !no_types.contains(name))
         .collect();
     assert!(missing.is_empty(), "not shown: {missing:?}");
+}
+
+/// APIv2's requests, answers and notifications, whose bodies hold signs.
+fn apiv2(shown: &mut Shown, client: &Client) {
+    let order = || {
+        let path = client.v2().pay().orderquery();
+        let fields = json!({ "mch_id": "1900000109", "out_trade_no": "MARKed" });
+        path.post(fields).query([("MARKed", "MARKed")])
+    };
+    shown.debug("Request", &order().workwx_sign("MARKed"));
+    let fields = json!({ "return_code": "SUCCESS", "attach": "MARKed" });
+    let sign = hash::sign(hash::SignType::Md5, &fields, SECRET);
+    let signed = |sign: &str| {
+        let mut fields = fields.clone();
+        fields["sign"] = sign.into();
+        transformer::to_xml(&fields)
+    };
+    let wrong = "0BEAEF74E47D46933351C63550BFCE95";
+    shown.more.extend([sign.clone(), wrong.to_owned()]);
+    let (_, accept) = order().into_parts().unwrap();
+    shown.debug("Answer", &accept);
+    let response = accept.accept(with_type(200, &[], &signed(&sign))).unwrap();
+    shown.debug("Response", &response);
+    shown.error(&response.json::<u8>().unwrap_err());
+    for (status, body) in [
+        (200, signed(wrong)),
+        (200, transformer::to_xml(&fields)),
+        (200, "<xml><a>MARKed</a></xml>".to_owned()),
+        (200, "<xml><a>MARKed".to_owned()),
+        (200, "MARKed".to_owned()),
+        (302, "MARKed".to_owned()),
+        (502, "<html>MARKed</html>".to_owned()),
+        (
+            200,
+            "<xml><return_code>FAIL</return_code><a>MARKed</a></xml>".to_owned(),
+        ),
+    ] {
+        let (_, accept) = order().into_parts().unwrap();
+        let answer = with_type(status, &[("X-Other", "MARKed")], &body);
+        shown.error(&accept.accept(answer).unwrap_err());
+    }
+    shown.debug(
+        "NotificationV2",
+        &client.notification_v2(signed(&sign)).unwrap(),
+    );
+    let req_info = "<xml><req_info>MARKed</req_info></xml>".to_owned();
+    for body in [signed(wrong), transformer::to_xml(&fields), req_info] {
+        shown.error(&client.notification_v2(body).unwrap_err());
+    }
+    let path = client.v2().pay().orderquery();
+    for request in [
+        path.post("<xml>MARKed</xml>"),
+        path.post(json!({ "mch_id": "1900000109", "a": { "MARKed": "MARKed" } })),
+        path.post(json!({ "mch_id": "1900000109", "a": ["MARKed"] })),
+        path.post(json!({ "mch_id": "1900000109", "sign_type": "MARKed" })),
+        path.get()
+            .query(json!({ "mch_id": "1900000109", "a": { "b": "MARKed" } })),
+        client
+            .v2()
+            .secapi()
+            .pay()
+            .refund()
+            .post(json!({ "a": "MARKed" })),
+        client
+            .chain("v3/x")
+            .request("POST", json!({ "xml": { "a": "MARKed" } })),
+    ] {
+        shown.refused(request);
+    }
 }
 
 /// What is known of platform keys, and notifications.

@@ -4,60 +4,12 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
-    ACCESS_TOKEN, DOWNLOADS, Merchant, SIGN, SUCCESS, UNSIGNED, is_for_browsers, is_one_of, joined,
+    ACCESS_TOKEN, DOWNLOADS, FOR_BROWSERS, Merchant, SIGN, SUCCESS, UNSIGNED, is_one_of, joined,
 };
 use crate::crypto::hash::{self, SignType};
-use crate::error::{DecodeError, Error, SignatureState};
+use crate::error::{Check, DecodeError, Error, SignatureState};
+use crate::protocol::{Distrust, Outcome, Refusal};
 use crate::transformer;
-
-/// What an answer is worth.
-pub(crate) enum Outcome {
-    /// A success.
-    Accepted {
-        data: Value,
-        /// Whether its `sign` was there and right; `false` only where none is made by design.
-        is_verified: bool,
-    },
-    /// A success whose body is not XML: a download, or a page for the user's browser.
-    Plain,
-    /// WeChat Pay, or something before it, says no.
-    Refused(Refusal),
-    /// It says yes, and that can't be trusted.
-    Untrusted(Distrust),
-    /// It is not what it should be.
-    Unreadable(Error),
-}
-
-/// WeChat Pay's no, in whichever words.
-pub(crate) struct Refusal {
-    pub(crate) code: String,
-    /// WeChat Pay's message, or the title of an HTML page.
-    pub(crate) message: String,
-    /// What can be said beyond the gateway's words.
-    pub(crate) hint: Option<&'static str>,
-    /// The whole answer; null where it can't be read.
-    pub(crate) data: Value,
-    /// A failure needs no sign.
-    pub(crate) signature: SignatureState,
-}
-
-/// Why an answer or a notification is not trusted.
-#[derive(PartialEq, Eq)]
-pub(crate) enum Distrust {
-    /// It does not say whether it is a success: it has no `return_code` (JSON: `retcode`).
-    NoCode,
-    /// It has no `sign`; a notification no `req_info` either.
-    NoSign,
-    /// Its `sign` is wrong.
-    WrongSign {
-        /// What was signed here, without the key; empty where an element nests, which no sign covers.
-        signed_text_without_key: String,
-    },
-    /// It is for another merchant.
-    OtherMerchant { field: &'static str, given: String },
-    /// The client has no APIv2 key to check it with.
-    NoSecret,
-}
 
 /// Judges an answer that is no redirect.
 pub(crate) fn judge(
@@ -78,7 +30,7 @@ pub(crate) fn judge(
     if !status.is_success() {
         return Outcome::Refused(refusal_by_status(merchant, body, read.ok()));
     }
-    let is_page = is_for_browsers(path);
+    let is_page = is_one_of(&FOR_BROWSERS, path);
     let data = match read {
         Ok(data) => data,
         Err(_) if is_page && !body.is_empty() => return Outcome::Plain,
@@ -97,24 +49,26 @@ pub(crate) fn judge(
         return if is_page {
             Outcome::Plain
         } else {
-            Outcome::Untrusted(Distrust::NoCode)
+            Outcome::Untrusted(Check::NoCode.into())
         };
     }
     let is_unsigned = is_one_of(&UNSIGNED, path);
     match verified(merchant, &data) {
         Ok(()) => Outcome::Accepted {
-            data,
+            data: Some(data),
             is_verified: true,
         },
         // What no sign can cover is as good as unsigned, where that is allowed.
-        Err(Distrust::NoSign | Distrust::NoSecret) if is_unsigned => Outcome::Accepted {
-            data,
-            is_verified: false,
-        },
-        Err(_) if is_unsigned && is_nested(&data) => Outcome::Accepted {
-            data,
-            is_verified: false,
-        },
+        Err(distrust)
+            if is_unsigned
+                && (matches!(distrust.check, Check::NoSign | Check::NoSecret)
+                    || is_nested(&data)) =>
+        {
+            Outcome::Accepted {
+                data: Some(data),
+                is_verified: false,
+            }
+        }
         Err(distrust) => Outcome::Untrusted(distrust),
     }
 }
@@ -132,11 +86,12 @@ fn refusal_by_status(merchant: Merchant<'_>, body: &[u8], data: Option<Value>) -
     Refusal {
         code,
         message,
-        hint: (is_empty && is_about_certificate).then_some(
+        hint: (is_empty && is_about_certificate).then(|| {
             "this endpoint wants the merchant certificate (apiclient_cert.pem and \
              apiclient_key.pem), and the one of this merchant: configure it, and present it with \
-             .security()",
-        ),
+             .security()"
+                .to_owned()
+        }),
         signature: signature(merchant, &data),
         data,
     }
@@ -184,29 +139,22 @@ pub(super) fn text_of(data: &Value, name: &str) -> String {
 /// Whether an answer or a notification carries the `sign` that this merchant's key makes.
 pub(super) fn verified(merchant: Merchant<'_>, data: &Value) -> Result<(), Distrust> {
     let Some(fields) = data.as_object() else {
-        return Err(Distrust::NoSign);
+        return Err(Check::NoSign.into());
     };
     let given = match fields.get(SIGN) {
-        None => return Err(Distrust::NoSign),
-        Some(Value::String(given)) if given.is_empty() => return Err(Distrust::NoSign),
+        None => return Err(Check::NoSign.into()),
+        Some(Value::String(given)) if given.is_empty() => return Err(Check::NoSign.into()),
         Some(Value::String(given)) => given,
-        Some(_) => {
-            return Err(Distrust::WrongSign {
-                signed_text_without_key: String::new(),
-            });
-        }
+        // No sign covers an element that nests.
+        Some(_) => return Err(Check::WrongSign.into()),
     };
-    let secret = merchant.secret().ok_or(Distrust::NoSecret)?;
+    let secret = merchant.secret().ok_or(Check::NoSecret)?;
     let mut pairs = Vec::with_capacity(fields.len());
     for (name, value) in fields {
         match value {
             _ if name == SIGN => {}
             Value::String(text) => pairs.push((name.as_str(), text.as_str())),
-            _ => {
-                return Err(Distrust::WrongSign {
-                    signed_text_without_key: String::new(),
-                });
-            }
+            _ => return Err(Check::WrongSign.into()),
         }
     }
     let text = joined(pairs);
@@ -218,8 +166,9 @@ pub(super) fn verified(merchant: Merchant<'_>, data: &Value) -> Result<(), Distr
     if hash::equals(hash::sign(sign_type, &text, secret), given) {
         Ok(())
     } else {
-        Err(Distrust::WrongSign {
-            signed_text_without_key: text,
+        Err(Distrust {
+            check: Check::WrongSign,
+            text: Some(text),
         })
     }
 }
@@ -232,7 +181,7 @@ fn is_nested(data: &Value) -> bool {
 fn signature(merchant: Merchant<'_>, data: &Value) -> SignatureState {
     match verified(merchant, data) {
         Ok(()) => SignatureState::Verified,
-        Err(Distrust::NoSign) => SignatureState::Absent,
+        Err(distrust) if distrust.check == Check::NoSign => SignatureState::Absent,
         Err(_) => SignatureState::Invalid,
     }
 }
@@ -275,7 +224,7 @@ mod tests {
 
     fn accepted(path: &str, body: impl AsRef<[u8]>) -> (Value, bool) {
         match judged(path, body) {
-            Outcome::Accepted { data, is_verified } => (data, is_verified),
+            Outcome::Accepted { data, is_verified } => (data.unwrap(), is_verified),
             _ => panic!("{path} is not accepted"),
         }
     }
@@ -289,9 +238,9 @@ mod tests {
 
     fn wrong_sign(path: &str, body: impl AsRef<[u8]>) -> String {
         match judged(path, body) {
-            Outcome::Untrusted(Distrust::WrongSign {
-                signed_text_without_key,
-            }) => signed_text_without_key,
+            Outcome::Untrusted(distrust) if distrust.check == Check::WrongSign => {
+                distrust.text.unwrap_or_default()
+            }
             _ => panic!("{path} is not refused for its sign"),
         }
     }
@@ -322,7 +271,13 @@ mod tests {
             unsigned.replace("</xml>", "<sign/></xml>"),
         ] {
             let outcome = judged("/pay/orderquery", body);
-            assert!(matches!(outcome, Outcome::Untrusted(Distrust::NoSign)));
+            assert!(matches!(
+                outcome,
+                Outcome::Untrusted(Distrust {
+                    check: Check::NoSign,
+                    ..
+                })
+            ));
         }
         let without = Merchant {
             mchid: MCHID,
@@ -333,7 +288,13 @@ mod tests {
         forged["sign"] = json!(hash::sign(SignType::Md5, &fields, ""));
         let forged = transformer::to_xml(&forged);
         let outcome = judge(without, "/pay/orderquery", OK, forged.as_bytes());
-        assert!(matches!(outcome, Outcome::Untrusted(Distrust::NoSecret)));
+        assert!(matches!(
+            outcome,
+            Outcome::Untrusted(Distrust {
+                check: Check::NoSecret,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -386,7 +347,13 @@ mod tests {
         assert_eq!((&*no.code, &*no.message), ("NOTENOUGH", "余额不足"));
         for body in ["<xml/>", "<xml><a>1</a></xml>"] {
             let outcome = judged(path, body);
-            assert!(matches!(outcome, Outcome::Untrusted(Distrust::NoCode)));
+            assert!(matches!(
+                outcome,
+                Outcome::Untrusted(Distrust {
+                    check: Check::NoCode,
+                    ..
+                })
+            ));
         }
         for body in ["", "plain", "<html><title>x</title></html>", "<xml><a>"] {
             assert!(matches!(
@@ -514,7 +481,10 @@ mod tests {
         assert_eq!(said_no(path, OK, no).code, "FAIL");
         assert!(matches!(
             judged(path, "{}"),
-            Outcome::Untrusted(Distrust::NoCode)
+            Outcome::Untrusted(Distrust {
+                check: Check::NoCode,
+                ..
+            })
         ));
         for body in ["", "[]", "1", "{\"a\":"] {
             assert!(matches!(
@@ -527,7 +497,8 @@ mod tests {
     #[test]
     fn a_page_for_the_users_browser_comes_through_and_a_failure_does_not() {
         let path = "/papay/entrustweb";
-        assert!(is_for_browsers(path) && !is_for_browsers("/papay/preentrustweb"));
+        assert!(is_one_of(&FOR_BROWSERS, path));
+        assert!(!is_one_of(&FOR_BROWSERS, "/papay/preentrustweb"));
         for body in [
             "<!DOCTYPE html><html></html>",
             "<html/>",

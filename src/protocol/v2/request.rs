@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use http::Method;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{AUTHORIZE, MERCHANT, Merchant, NONCE, NONCELESS, SIGN, is_one_of, joined};
 use crate::crypto::hash::{self, SignType};
@@ -14,11 +15,11 @@ use crate::template::encode_value;
 use crate::transformer::{self, is_allowed};
 
 /// The sign of Enterprise WeChat (企业微信), which goes into a request before APIv2's own.
-pub(crate) struct Workwx<'a> {
+pub(crate) struct Workwx {
     /// The secret of the payment application, not the APIv2 key.
-    pub(crate) agent_secret: &'a str,
+    pub(crate) agent_secret: Zeroizing<String>,
     /// The fields that are signed, in any order; `None` takes the list of the path.
-    pub(crate) fields: Option<&'a [&'a str]>,
+    pub(crate) fields: Option<Vec<String>>,
 }
 
 const SIGN_TYPE: &str = "sign_type";
@@ -54,45 +55,15 @@ pub(crate) struct Call<'a> {
     pub(crate) nonce: &'a str,
     /// The caller said that there be no nonce.
     pub(crate) is_nonceless: bool,
-    pub(crate) workwx: Option<Workwx<'a>>,
+    pub(crate) workwx: Option<&'a Workwx>,
 }
 
-/// A signed request.
-pub(crate) struct Signed {
-    pub(crate) content: Content,
-    /// What was signed, without the key; it holds the values.
-    pub(crate) signed_text_without_key: String,
-}
-
-#[derive(PartialEq, Eq)]
-pub(crate) enum Content {
-    /// The body.
-    Xml(String),
-    /// The query of a GET, percent-encoded, without `?`.
-    Query(String),
-}
-
-/// Signs the fields of a request, and writes them as its verb has them.
-pub(crate) fn sign(merchant: Merchant<'_>, call: &Call<'_>, fields: &Value) -> Result<Signed> {
-    let (fields, signed_text_without_key) = signed(merchant, call, fields)?;
-    let content = if *call.verb == Method::GET {
-        Content::Query(fields.to_query())
-    } else {
-        Content::Xml(fields.to_xml())
-    };
-    Ok(Signed {
-        content,
-        signed_text_without_key,
-    })
-}
-
-/// The fields of a request with its `sign`, and the text that was signed.
-///
-/// An upload sends them as parts of a form, and its `media` beside them.
+/// The fields of a request with its `sign`, and the text that was signed, without the key. Those of a
+/// query or a form may come in several pieces.
 pub(crate) fn signed(
     merchant: Merchant<'_>,
     call: &Call<'_>,
-    fields: &Value,
+    fields: &[Value],
 ) -> Result<(Fields, String)> {
     let mut fields = Fields::read(fields, *call.verb == Method::GET)?;
     fields.check_merchant(merchant.mchid)?;
@@ -105,7 +76,7 @@ pub(crate) fn signed(
     if !is_nonceless && fields.given(NONCE).is_none() {
         fields.set(NONCE, call.nonce.to_owned());
     }
-    if let Some(workwx) = &call.workwx {
+    if let Some(workwx) = call.workwx {
         fields.set(WORKWX_SIGN, fields.workwx_sign(workwx, call.path)?);
     }
     let text = fields.signed_text();
@@ -117,20 +88,34 @@ pub(crate) fn signed(
 pub(crate) struct Fields(Vec<(String, Option<String>)>);
 
 impl Fields {
-    fn read(fields: &Value, is_query: bool) -> Result<Self> {
-        let wanted = "an object of fields, such as json!({\"mch_id\": …})";
+    fn read(pieces: &[Value], is_query: bool) -> Result<Self> {
         let mut read = Self(Vec::new());
-        match fields {
+        for piece in pieces {
+            read.add(piece, is_query)?;
+        }
+        let mut seen = HashSet::new();
+        match read.0.iter().find(|(name, _)| !seen.insert(name)) {
+            Some((name, _)) => Err(Error::request(
+                format!("{}: given twice", Short(name)),
+                "each field once, since one sign is over all",
+            )),
+            None => Ok(read),
+        }
+    }
+
+    fn add(&mut self, piece: &Value, is_query: bool) -> Result<()> {
+        let wanted = "an object of fields, such as json!({\"mch_id\": …})";
+        match piece {
             Value::Null => {}
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    read.push(name, value)?;
+                    self.push(name, value)?;
                 }
             }
             Value::Array(pairs) if is_query => {
                 for pair in pairs {
                     match pair.as_array().map(Vec::as_slice) {
-                        Some([Value::String(name), value]) => read.push(name, value)?,
+                        Some([Value::String(name), value]) => self.push(name, value)?,
                         _ => return Err(Error::request("query: an element is no pair", wanted)),
                     }
                 }
@@ -140,7 +125,7 @@ impl Fields {
                 for pair in text.split('&').filter(|pair| !pair.is_empty()) {
                     let pair = pair.replace('+', " ");
                     let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
-                    read.push(&query::decode(name), &query::decode(value).into())?;
+                    self.push(&query::decode(name), &query::decode(value).into())?;
                 }
             }
             Value::String(_) => {
@@ -153,14 +138,7 @@ impl Fields {
                 return Err(Error::request("the body is no object", wanted));
             }
         }
-        let mut seen = HashSet::new();
-        match read.0.iter().find(|(name, _)| !seen.insert(name)) {
-            Some((name, _)) => Err(Error::request(
-                format!("{}: given twice", Short(name)),
-                "each field once, since one sign is over all",
-            )),
-            None => Ok(read),
-        }
+        Ok(())
     }
 
     fn push(&mut self, name: &str, value: &Value) -> Result<()> {
@@ -247,18 +225,20 @@ impl Fields {
         joined(self.pairs().filter(|(name, _)| *name != SIGN).collect())
     }
 
-    fn workwx_sign(&self, workwx: &Workwx<'_>, path: &str) -> Result<String> {
+    fn workwx_sign(&self, workwx: &Workwx, path: &str) -> Result<String> {
         if workwx.agent_secret.is_empty() {
             return Err(Error::request(
                 "workwx_sign: the secret is empty",
                 "the secret of Enterprise WeChat's payment application",
             ));
         }
-        let chosen = match workwx.fields {
-            Some(fields) => fields,
-            None if is_one_of(&["/mmpaymkttransfers/sendworkwxredpack"], path) => &RED_PACKET,
+        let chosen: Vec<&str> = match &workwx.fields {
+            Some(fields) => fields.iter().map(String::as_str).collect(),
+            None if is_one_of(&["/mmpaymkttransfers/sendworkwxredpack"], path) => {
+                RED_PACKET.to_vec()
+            }
             None if is_one_of(&["/mmpaymkttransfers/promotion/paywwsptrans2pocket"], path) => {
-                &EMPLOYEE
+                EMPLOYEE.to_vec()
             }
             None => {
                 return Err(Error::request(
@@ -275,7 +255,7 @@ impl Fields {
             ));
         }
         let pairs = self.pairs().filter(|(name, _)| chosen.contains(name));
-        let mut sign = hash::md5_agency(joined(pairs.collect()), workwx.agent_secret);
+        let mut sign = hash::md5_agency(joined(pairs.collect()), workwx.agent_secret.as_str());
         sign.make_ascii_uppercase();
         Ok(sign)
     }
@@ -287,7 +267,8 @@ impl Fields {
             .map(|(name, text)| (name.as_str(), text.as_deref().unwrap_or_default()))
     }
 
-    fn to_xml(&self) -> String {
+    /// As the body of a request.
+    pub(crate) fn to_xml(&self) -> String {
         let mut xml = "<xml>".to_owned();
         for (name, text) in self.pairs() {
             transformer::write_element(&mut xml, name, text);
@@ -296,7 +277,8 @@ impl Fields {
         xml
     }
 
-    fn to_query(&self) -> String {
+    /// As the query of a GET, percent-encoded, without `?`.
+    pub(crate) fn to_query(&self) -> String {
         let mut query = String::new();
         for (name, text) in &self.0 {
             let Some(text) = text else {
@@ -320,6 +302,8 @@ fn is_integer(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use serde_json::json;
 
     use super::super::fixtures::{MCHID, MERCHANT_OF_TESTS, SECRET};
@@ -337,18 +321,18 @@ mod tests {
 
     /// The body of a POST, and what was signed.
     fn posted(path: &str, fields: &Value) -> Result<(String, String)> {
-        let signed = sign(MERCHANT_OF_TESTS, &call(&Method::POST, path), fields)?;
-        match signed.content {
-            Content::Xml(xml) => Ok((xml, signed.signed_text_without_key)),
-            Content::Query(_) => panic!("a POST has a body"),
-        }
+        let (fields, text) = signed(
+            MERCHANT_OF_TESTS,
+            &call(&Method::POST, path),
+            slice::from_ref(fields),
+        )?;
+        Ok((fields.to_xml(), text))
     }
 
     fn queried(path: &str, fields: &Value) -> Result<String> {
-        match sign(MERCHANT_OF_TESTS, &call(&Method::GET, path), fields)?.content {
-            Content::Query(query) => Ok(query),
-            Content::Xml(_) => panic!("a GET has a query"),
-        }
+        let call = call(&Method::GET, path);
+        let (fields, _) = signed(MERCHANT_OF_TESTS, &call, slice::from_ref(fields))?;
+        Ok(fields.to_query())
     }
 
     fn refusal(fields: Value) -> String {
@@ -388,16 +372,15 @@ mod tests {
             let mut call = call(&verb, path.strip_prefix("v2").unwrap());
             call.is_nonceless = options.get("nonceless").is_some();
             let target = case["sent"]["target"].as_str().unwrap();
-            let signed = sign(merchant, &call, fields).unwrap();
-            match signed.content {
-                Content::Xml(xml) => {
-                    assert_eq!(xml, case["sent"]["body"].as_str().unwrap());
-                    assert_eq!(call.path, target);
-                }
-                Content::Query(query) => assert_eq!(format!("{}?{query}", call.path), target),
+            let (made, text) = signed(merchant, &call, slice::from_ref(fields)).unwrap();
+            if verb == Method::GET {
+                assert_eq!(format!("{}?{}", call.path, made.to_query()), target);
+            } else {
+                assert_eq!(made.to_xml(), case["sent"]["body"].as_str().unwrap());
+                assert_eq!(call.path, target);
             }
             // The helper that a user has signs the same.
-            let (text, key) = (signed.signed_text_without_key, merchant.secret.unwrap());
+            let key = merchant.secret.unwrap();
             let sign_type: SignType = fields["sign_type"].as_str().unwrap_or("").parse().unwrap();
             assert_eq!(
                 hash::sign(sign_type, &text, key),
@@ -493,8 +476,8 @@ mod tests {
         }
         let mut call = call(&Method::POST, "/pay/orderquery");
         call.is_nonceless = true;
-        let signed = sign(MERCHANT_OF_TESTS, &call, &json!({ "mch_id": MCHID })).ok();
-        assert_eq!(signed.unwrap().signed_text_without_key, "mch_id=1900000109");
+        let (_, text) = signed(MERCHANT_OF_TESTS, &call, &[json!({ "mch_id": MCHID })]).unwrap();
+        assert_eq!(text, "mch_id=1900000109");
     }
 
     #[test]
@@ -537,18 +520,22 @@ mod tests {
             secret: None,
         };
         let fields = json!({ "mch_id": MCHID, "scope": "pay_identity" });
-        let signed = sign(merchant, &call(&Method::GET, "/appauth/authindex"), &fields).ok();
-        let query = format!("mch_id={MCHID}&scope=pay_identity");
-        assert!(signed.unwrap().content == Content::Query(query));
+        let call_of_page = call(&Method::GET, "/appauth/authindex");
+        let (made, text) = signed(merchant, &call_of_page, slice::from_ref(&fields)).unwrap();
+        assert_eq!(
+            made.to_query(),
+            format!("mch_id={MCHID}&scope=pay_identity")
+        );
+        assert_eq!(text, "");
         for secret in [None, Some("")] {
             let merchant = Merchant {
                 mchid: MCHID,
                 secret,
             };
-            let error = sign(
+            let error = signed(
                 merchant,
                 &call(&Method::GET, "/appauth/getaccesstoken"),
-                &fields,
+                slice::from_ref(&fields),
             );
             assert!(matches!(error.err().unwrap(), Error::Config(_)));
         }
@@ -614,13 +601,15 @@ mod tests {
 
     #[test]
     fn the_sign_of_enterprise_wechat_comes_first_and_is_signed_too() {
-        let signed = |path: &str, fields: &Value, list: Option<&[&str]>, secret: &str| {
+        let text_of = |path: &str, fields: &Value, list: Option<&[&str]>, secret: &str| {
+            let workwx = Workwx {
+                agent_secret: secret.to_owned().into(),
+                fields: list.map(|list| list.iter().map(|&name| name.to_owned()).collect()),
+            };
             let mut call = call(&Method::POST, path);
-            call.workwx = Some(Workwx {
-                agent_secret: secret,
-                fields: list,
-            });
-            sign(MERCHANT_OF_TESTS, &call, fields).map(|signed| signed.signed_text_without_key)
+            call.workwx = Some(&workwx);
+            let made = signed(MERCHANT_OF_TESTS, &call, slice::from_ref(fields));
+            made.map(|(_, text)| text)
         };
         let red_packet = json!({
             "mch_id": MCHID, "wxappid": "wx1", "mch_billno": "B1", "re_openid": "o1",
@@ -630,7 +619,7 @@ mod tests {
                     total_amount=100&wxappid=wx1";
         let sign = hash::md5_agency(text, "agent").to_uppercase();
         let path = "/mmpaymkttransfers/sendworkwxredpack";
-        let all = signed(path, &red_packet, None, "agent").unwrap();
+        let all = text_of(path, &red_packet, None, "agent").unwrap();
         assert!(
             all.ends_with(&format!("&workwx_sign={sign}&wxappid=wx1")),
             "{all}"
@@ -643,18 +632,18 @@ mod tests {
                     partner_trade_no=P1&ww_msg_type=NORMAL_MSG";
         let sign = hash::md5_agency(text, "agent").to_uppercase();
         let path = "mmpaymkttransfers/promotion/paywwsptrans2pocket";
-        let all = signed(path, &employee, None, "agent").unwrap();
+        let all = text_of(path, &employee, None, "agent").unwrap();
         assert!(all.contains(&format!("&workwx_sign={sign}&")) || all.ends_with(&sign));
         let own: &[&str] = &["openid", "amount"];
         let sign = hash::md5_agency("amount=1&openid=o1", "agent").to_uppercase();
         assert!(
-            signed("/x", &employee, Some(own), "agent")
+            text_of("/x", &employee, Some(own), "agent")
                 .unwrap()
                 .contains(&sign)
         );
 
         let error = |path, fields: &Value, list, secret| {
-            let error = signed(path, fields, list, secret).err().unwrap();
+            let error = text_of(path, fields, list, secret).err().unwrap();
             error.to_string()
         };
         assert!(error("/x", &employee, None, "agent").contains("a list of the fields"));
