@@ -180,7 +180,7 @@ impl Client {
     /// [`ClientBuilder::build`].
     ///
     /// `mchid`, `serial`, `privateKey`, `certs` (an object of serial and key), `apiv3Key`,
-    /// `secret`, `merchant` (an object of `cert` and `key`), `base_uri`, `headers`, `debug`,
+    /// `secret`, `merchant` (an object of `cert` and `key`, plain paths as in PHP, too), `base_uri`, `headers`, `debug`,
     /// `timeout` and `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders
     /// of APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
     /// "not configured".

@@ -33,7 +33,8 @@ pub enum Error {
     ///
     /// When: in [`ClientBuilder::build`](crate::ClientBuilder::build),
     /// [`Client::factory`](crate::Client::factory), [`Client::from_env`](crate::Client::from_env),
-    /// or on a call to the API version that the client has no settings for.
+    /// or on a call to the API version that the client has no settings for, or to an endpoint that
+    /// wants the merchant certificate where the client has none.
     /// What to do: correct the setting that is named; no request was made.
     #[error(transparent)]
     Config(Box<ConfigError>),

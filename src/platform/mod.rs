@@ -217,7 +217,7 @@ impl Drop for Platform {
 }
 
 /// What the answers to one request are verified with: the keys that were known when it was made.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Trust {
     configured: Arc<KeySet>,
     fetched: Arc<KeySet>,

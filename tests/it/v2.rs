@@ -472,6 +472,15 @@ fn a_request_that_needs_the_certificate_is_refused_without_one() {
         refund(&with).into_http().unwrap();
         order(&with).security().into_http().unwrap();
     }
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/keys");
+    let of_paths = Client::factory(json!({
+        "mchid": MCHID, "secret": SECRET,
+        "merchant": {
+            "cert": format!("{keys}/merchant.crt"),
+            "key": [format!("{keys}/merchant.encrypted.key"), MCHID],
+        },
+    }));
+    refund(&of_paths.unwrap()).into_http().unwrap();
     // One that was made for another key than the one that is here can't be presented.
     let other = builder()
         .serial("AB01")
