@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::client::{Core, missing};
 use crate::error::{Error, Result};
 use crate::formatter;
+use crate::hash::{self, SignType};
 use crate::rsa::PrivateKey;
 
 const PREFIX: &str = "prepay_id=";
@@ -97,6 +98,115 @@ impl PayParams {
             message.push('\n');
         }
         Ok(self.key()?.sign(message))
+    }
+
+    /// [`jsapi`](Self::jsapi) for an order of APIv2, signed with the APIv2 key and the sign type that
+    /// the order was made with; for mini programs, too.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for an empty text; [`Error::Config`] for a client without the APIv2 key.
+    pub fn jsapi_v2(
+        &self,
+        appid: impl AsRef<str>,
+        prepay_id: impl AsRef<str>,
+        sign_type: SignType,
+    ) -> Result<Value> {
+        let fields = json!({
+            "appId": checked("appid", appid.as_ref())?,
+            "timeStamp": formatter::timestamp(),
+            "nonceStr": formatter::nonce(),
+            "package": format!("{PREFIX}{}", bare(prepay_id.as_ref())?),
+            "signType": sign_type.as_str(),
+        });
+        self.with_sign("paySign", fields, sign_type)
+    }
+
+    /// [`app`](Self::app) for an order of APIv2, signed with the APIv2 key and the sign type that the
+    /// order was made with.
+    ///
+    /// # Errors
+    /// As [`jsapi_v2`](Self::jsapi_v2).
+    pub fn app_v2(
+        &self,
+        appid: impl AsRef<str>,
+        prepay_id: impl AsRef<str>,
+        sign_type: SignType,
+    ) -> Result<Value> {
+        let fields = json!({
+            "appid": checked("appid", appid.as_ref())?,
+            "partnerid": self.core.mchid,
+            "prepayid": bare(prepay_id.as_ref())?,
+            "package": "Sign=WXPay",
+            "noncestr": formatter::nonce(),
+            "timestamp": formatter::timestamp(),
+        });
+        self.with_sign("sign", fields, sign_type)
+    }
+
+    /// What the plugin that hands out busifavor coupons (商家券) in a mini program wants:
+    /// `send_coupon_params`, `send_coupon_merchant` and `sign`.
+    ///
+    /// `coupons` is a list of `stock_id`, `out_request_no` and, for stocks whose codes the merchant
+    /// gives, `coupon_code`. What is signed is each of these with its index, by HMAC-SHA256 and the
+    /// APIv2 key.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for what is no list of such objects; [`Error::Config`] for a client without
+    /// the APIv2 key.
+    ///
+    /// Source: <https://pay.weixin.qq.com/wiki/doc/apiv3/apis/chapter9_3_1.shtml>.
+    pub fn mini_program_coupons(&self, coupons: &Value) -> Result<Value> {
+        let list = coupons.as_array().filter(|list| !list.is_empty());
+        let wanted = "a list of objects with stock_id, out_request_no and perhaps coupon_code";
+        let refuse = || Error::request("mini_program_coupons: no such list", wanted);
+        let mut flat = Map::new();
+        for (index, coupon) in list.ok_or_else(refuse)?.iter().enumerate() {
+            for (name, value) in coupon.as_object().ok_or_else(refuse)? {
+                flat.insert(format!("{name}{index}"), value.clone());
+            }
+        }
+        flat.insert("send_coupon_merchant".to_owned(), json!(self.core.mchid));
+        let sign = self.sign_v2(&Value::Object(flat), SignType::HmacSha256)?;
+        Ok(json!({
+            "send_coupon_params": coupons,
+            "send_coupon_merchant": self.core.mchid,
+            "sign": sign,
+        }))
+    }
+
+    /// The query of the page that hands out a busifavor coupon (商家券) to a user of H5: the fields
+    /// given (`stock_id`, `out_request_no`, `open_id` and, for stocks whose codes the merchant gives,
+    /// `coupon_code`), `send_coupon_merchant` and their `sign` by HMAC-SHA256 and the APIv2 key.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for what is no object; [`Error::Config`] for a client without the APIv2 key.
+    ///
+    /// Source: <https://pay.weixin.qq.com/wiki/doc/apiv3/apis/chapter9_4_1.shtml>.
+    pub fn h5_coupon(&self, coupon: &Value) -> Result<Value> {
+        let Value::Object(fields) = coupon else {
+            return Err(Error::request(
+                "h5_coupon: no object",
+                "an object with stock_id, out_request_no, open_id and perhaps coupon_code",
+            ));
+        };
+        let mut fields = fields.clone();
+        fields.insert("send_coupon_merchant".to_owned(), json!(self.core.mchid));
+        self.with_sign("sign", Value::Object(fields), SignType::HmacSha256)
+    }
+
+    fn with_sign(&self, name: &str, mut fields: Value, sign_type: SignType) -> Result<Value> {
+        let sign = self.sign_v2(&fields, sign_type)?;
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert(name.to_owned(), Value::String(sign));
+        }
+        Ok(fields)
+    }
+
+    fn sign_v2(&self, fields: &Value, sign_type: SignType) -> Result<String> {
+        match &self.core.secret {
+            Some(secret) => Ok(hash::sign(sign_type, fields, secret.as_str())),
+            None => Err(missing("secret", "the APIv2 key")),
+        }
     }
 
     fn key(&self) -> Result<&PrivateKey> {

@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use wechatpay_chain::hash::{self, SignType};
 use wechatpay_chain::rsa::PublicKey;
 use wechatpay_chain::{Client, Error};
 
@@ -136,4 +138,78 @@ fn a_client_of_apiv2_alone_has_no_key_for_it() {
     let client = Client::builder().mchid("1").secret("s").build().unwrap();
     let error = client.pay_params().jsapi(APPID, PREPAY).unwrap_err();
     assert!(matches!(error, Error::Config(_)));
+}
+
+const SECRET: &str = "exposed_your_key_here_have_risks";
+
+fn of_v2() -> Client {
+    let builder = Client::builder().mchid("1900000109").secret(SECRET);
+    builder.build().unwrap()
+}
+
+#[test]
+fn apiv2_signs_as_the_order_was_made() {
+    let params = of_v2().pay_params();
+    for (sign_type, name) in [
+        (SignType::Md5, "MD5"),
+        (SignType::HmacSha256, "HMAC-SHA256"),
+    ] {
+        let jsapi = params.jsapi_v2(APPID, format!("prepay_id={PREPAY}"), sign_type);
+        let jsapi = jsapi.unwrap();
+        assert_eq!(jsapi["signType"], name);
+        assert_eq!(jsapi.as_object().unwrap().len(), 6);
+        let signed = format!(
+            "appId={APPID}&nonceStr={}&package=prepay_id={PREPAY}&signType={name}&timeStamp={}",
+            text(&jsapi, "nonceStr"),
+            text(&jsapi, "timeStamp"),
+        );
+        assert_eq!(jsapi["paySign"], hash::sign(sign_type, &*signed, SECRET));
+        let app = params.app_v2(APPID, PREPAY, sign_type).unwrap();
+        assert_eq!(app.as_object().unwrap().len(), 7);
+        let signed = format!(
+            "appid={APPID}&noncestr={}&package=Sign=WXPay&partnerid=1900000109&prepayid={PREPAY}\
+             &timestamp={}",
+            text(&app, "noncestr"),
+            text(&app, "timestamp"),
+        );
+        assert_eq!(app["sign"], hash::sign(sign_type, &*signed, SECRET));
+    }
+    let error = offline()
+        .pay_params()
+        .jsapi_v2(APPID, PREPAY, SignType::Md5);
+    assert_says(&error.unwrap_err(), &["secret", "APIv2 key"]);
+}
+
+#[test]
+fn coupons_of_a_mini_program_are_signed_flat_with_their_index() {
+    let params = of_v2().pay_params();
+    let coupons = json!([
+        { "stock_id": "1234567", "out_request_no": "abc123", "coupon_code": "asdsada" },
+        { "stock_id": "2345678", "out_request_no": "123abc" },
+    ]);
+    let values = params.mini_program_coupons(&coupons).unwrap();
+    assert_eq!(values["send_coupon_params"], coupons);
+    assert_eq!(values["send_coupon_merchant"], "1900000109");
+    let signed = "coupon_code0=asdsada&out_request_no0=abc123&out_request_no1=123abc\
+                  &send_coupon_merchant=1900000109&stock_id0=1234567&stock_id1=2345678";
+    let expected = hash::sign(SignType::HmacSha256, signed, SECRET);
+    assert_eq!(values["sign"], expected);
+    for wrong in [json!([]), json!({}), json!(["a"])] {
+        let error = params.mini_program_coupons(&wrong).unwrap_err();
+        assert_says(&error, &["mini_program_coupons", "stock_id"]);
+    }
+}
+
+#[test]
+fn a_coupon_of_h5_is_signed_with_its_fields() {
+    let params = of_v2().pay_params();
+    let coupon = json!({ "stock_id": "1212", "out_request_no": "1234", "open_id": "o1" });
+    let values = params.h5_coupon(&coupon).unwrap();
+    let signed = "open_id=o1&out_request_no=1234&send_coupon_merchant=1900000109&stock_id=1212";
+    assert_eq!(
+        values["sign"],
+        hash::sign(SignType::HmacSha256, signed, SECRET)
+    );
+    assert_eq!(values.as_object().unwrap().len(), 5);
+    assert_says(&params.h5_coupon(&json!(1)).unwrap_err(), &["h5_coupon"]);
 }
