@@ -548,28 +548,9 @@ impl fmt::Display for NetworkError {
         if let Some((name, limit)) = self.limit {
             write!(f, "{name} of {} s ran out", limit.as_secs_f64())?;
         }
-        let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
-        let mut shown = String::new();
-        while let Some(error) = cause {
-            let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
-            let text = error.to_string();
-            // rustls explains an unexpected end at length, and with an address.
-            let is_end = io == Some(io::ErrorKind::UnexpectedEof);
-            let text = if is_end || text.contains("TLS close_notify") {
-                "it was closed at the other end".to_owned()
-            } else {
-                OneLine(&text).to_string()
-            };
-            // Some layers repeat their source's text in their own.
-            if !shown.contains(&text) {
-                if !shown.is_empty() {
-                    shown.push_str(": ");
-                }
-                shown.push_str(&text);
-            }
-            cause = error.source();
+        if let Some(cause) = self.cause.as_deref() {
+            f.write_str(&with_causes(cause))?;
         }
-        f.write_str(&shown)?;
         f.write_str(if self.may_have_been_sent {
             "; the request may have been received: query before repeating it"
         } else {
@@ -1209,6 +1190,32 @@ impl Signed {
             Self::V2(text) => text.clone(),
         }
     }
+}
+
+/// An error and its causes, on one line.
+pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut next = Some(error);
+    let mut shown = String::new();
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let text = error.to_string();
+        // rustls explains an unexpected end at length, and with an address.
+        let is_end = io == Some(io::ErrorKind::UnexpectedEof);
+        let text = if is_end || text.contains("TLS close_notify") {
+            "it was closed at the other end".to_owned()
+        } else {
+            OneLine(&text).to_string()
+        };
+        // Some layers repeat their source's text in their own.
+        if !shown.contains(&text) {
+            if !shown.is_empty() {
+                shown.push_str(": ");
+            }
+            shown.push_str(&text);
+        }
+        next = error.source();
+    }
+    shown
 }
 
 /// Control characters, the line ends of Unicode, and what turns the direction of reading.

@@ -189,9 +189,11 @@
 #![recursion_limit = "256"]
 
 mod address;
+mod answer;
 mod chain;
 mod client;
 mod crypto;
+mod draft;
 mod error;
 mod media;
 mod notification;
@@ -199,6 +201,7 @@ mod notification_v2;
 mod options;
 mod pay_params;
 mod payload;
+mod pending;
 mod platform;
 mod protocol;
 mod query;
@@ -220,6 +223,7 @@ pub mod rsa {
     pub use crate::crypto::rsa::{PrivateKey, PublicKey, pkcs1_to_spki};
 }
 
+pub use answer::Answer;
 pub use chain::Chain;
 pub use client::{Client, ClientBuilder};
 pub use crypto::{aes_ecb, aes_gcm, hash};
@@ -232,7 +236,8 @@ pub use notification::{Incoming, Notification, NotificationHeaders};
 pub use notification_v2::NotificationV2;
 pub use pay_params::PayParams;
 pub use payload::Payload;
+pub use pending::Pending;
 pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys};
-pub use request::{Answer, Pending, Request, ResponseFuture, Signing};
+pub use request::{Request, ResponseFuture, Signing};
 pub use response::Response;
 pub use signer::{ServiceError, ServiceFuture, Signer, Verifier};

@@ -11,12 +11,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::aes_gcm;
+use crate::answer::ask;
 use crate::client::{Apiv3, Core, missing};
 use crate::error::{Check, DecodeError, Error, Result, Short, Subject, VerifyError};
 use crate::formatter;
+use crate::pending::Pending;
 use crate::platform::{is_public_key_id, refreshed};
 use crate::protocol::v3::{self, Judge, Keys, Verdict};
-use crate::request::{Pending, ask};
 use crate::transport::{Driver, block_on};
 
 /// What is larger is refused unread: WeChat Pay sends a few kilobytes.

@@ -1,41 +1,36 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::future::IntoFuture;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Uri, header};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
 use crate::address::{Absolute, Base};
-use crate::catalogue::{self, tree};
+use crate::answer::{Answer, finish};
+use crate::catalogue::tree;
 use crate::chain::PathText;
-use crate::client::{Apiv3, Core, check_published};
+use crate::client::{Core, check_published};
 #[cfg(feature = "aws-lc-rs")]
-use crate::error::Short;
-use crate::error::{Endpoint, Error, Phase, Result, SignedMessage};
-use crate::formatter;
+use crate::draft::Sensitive;
+use crate::draft::{AskedOfV2, Destination, Draft, Outgoing};
+use crate::error::{Endpoint, Error, Result};
 use crate::options::{self, Limit, kind};
 use crate::payload::Payload;
-use crate::platform::{Store, Trust, refresh_in_background, refreshed};
+use crate::pending::Pending;
+use crate::platform::{Store, refresh_in_background, refreshed};
 use crate::protocol::v2::request::Workwx;
-use crate::protocol::v3::{self, Question, Stamp, Verdict};
-use crate::protocol::{self, Exchange, Sent, Terms, v2};
+use crate::protocol::v3::{self};
 use crate::query::Query;
 use crate::response::Response;
-use crate::sensitive;
 #[cfg(feature = "aws-lc-rs")]
-use crate::sensitive::By;
-use crate::signer::{MerchantKey, Verifier};
+use crate::sensitive;
 use crate::template;
-use crate::transport::body::Body;
-use crate::transport::{Call, Driver, Failure, Limits, Transport, block_on, drive_until};
+use crate::transport::{Driver, Limits, Transport, block_on};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
 ///
@@ -337,7 +332,7 @@ impl Request {
     /// What [`wait`](Self::wait) would refuse before sending.
     pub fn into_http(self) -> Result<http::Request<Bytes>> {
         let unsigned = self.draft(Driver::Own)?.seal()?.compose()?;
-        buffered(unsigned.sign_here()?.request)
+        unsigned.sign_here()?.into_http()
     }
 
     /// The signed request, and what verifies the answer that another HTTP client brought back.
@@ -757,568 +752,19 @@ impl Request {
     }
 }
 
-#[cfg(feature = "aws-lc-rs")]
-const ENCRYPT: &str =
-    "the field as rsa::PublicKey::encrypt makes it, with the key of v2/risk/getpublickey";
-
 /// The path without what selects APIv2.
 fn within_v2(path: &str) -> Option<&str> {
     let (version, path) = path.split_once('/')?;
     version.eq_ignore_ascii_case("v2").then_some(path)
 }
 
-/// Where a request goes.
-pub(crate) struct Destination {
-    pub(crate) scheme: Scheme,
-    pub(crate) authority: Authority,
-    /// What stands before the path of every request to there, with its slashes.
-    pub(crate) prefix: String,
-    pub(crate) target: PathAndQuery,
-    /// The query of the target, while it may still change.
-    pub(crate) query: Query,
-    /// The path of a call to APIv2, without what stands before it.
-    pub(crate) apiv2: Option<String>,
-}
-
-/// Which fields are to be encrypted.
 #[cfg(feature = "aws-lc-rs")]
-#[derive(Default)]
-struct Sensitive {
-    pointers: Vec<String>,
-    query: Vec<String>,
-    /// Those that the catalogue knows, too.
-    known: bool,
-}
-
-#[cfg(feature = "aws-lc-rs")]
-impl Sensitive {
-    fn is_empty(&self) -> bool {
-        !self.known && self.pointers.is_empty() && self.query.is_empty()
-    }
-}
-
-/// A request that can be signed.
-pub(crate) struct Draft {
-    core: Arc<Core>,
-    endpoint: Endpoint,
-    method: Method,
-    destination: Destination,
-    payload: Payload,
-    headers: HeaderMap,
-    limits: Limits,
-    debug: bool,
-    #[cfg(feature = "aws-lc-rs")]
-    sensitive: Sensitive,
-    /// `None` for APIv3.
-    apiv2: Option<AskedOfV2>,
-    /// Whether it goes with the `Authorization` header, if it is of APIv3.
-    is_signed: bool,
-    /// Whether the endpoint signs nothing, if it is of APIv3.
-    is_exempt: bool,
-    /// Where the client fetches the certificates for it.
-    store: Option<Arc<Store>>,
-    /// What sends it: connections with the merchant certificate, or those without.
-    transport: Arc<Transport>,
-}
-
-/// What APIv2 has to know of a request.
-struct AskedOfV2 {
-    /// Without a prefix of base_uri.
-    path: String,
-    is_nonceless: bool,
-    workwx: Option<Box<Workwx>>,
-    /// The fields of a GET, in the pieces in which they came.
-    query: Vec<Value>,
-}
-
-impl Destination {
-    /// Puts another query into the target.
-    fn set_query(&mut self, query: &str) -> Result<()> {
-        if query.is_empty() {
-            return Ok(());
-        }
-        let target = format!("{}?{query}", self.target.path());
-        self.target = PathAndQuery::try_from(target)
-            .map_err(|_| Error::request("the query can't be sent", "fewer than 65,535 bytes"))?;
-        Ok(())
-    }
-}
-
-impl Draft {
-    /// A GET of the client's own, for which nothing is fetched before.
-    pub(crate) fn get(core: &Arc<Core>, endpoint: Endpoint, destination: Destination) -> Self {
-        Self {
-            core: Arc::clone(core),
-            endpoint,
-            method: Method::GET,
-            destination,
-            payload: Payload::none(),
-            headers: HeaderMap::new(),
-            limits: Limits {
-                whole: core.timeout,
-                connect: core.connect_timeout,
-                started: Driver::Caller.now(),
-            },
-            debug: false,
-            #[cfg(feature = "aws-lc-rs")]
-            sensitive: Sensitive::default(),
-            store: None,
-            transport: Arc::clone(&core.transport),
-            apiv2: None,
-            is_signed: true,
-            is_exempt: false,
-        }
-    }
-
-    /// Whether a verifier elsewhere is to be asked about the answer.
-    fn is_judged_elsewhere(&self) -> bool {
-        self.apiv2.is_none() && self.core.verifier().is_some()
-    }
-
-    /// Where certificates have to be fetched before the request leaves, so that a failure there
-    /// means that nothing was sent.
-    fn wanting(&self) -> Option<Arc<Store>> {
-        let store = self.store.as_ref()?;
-        let is_wanting = self.needs_key() && store.is_wanting();
-        is_wanting.then(|| Arc::clone(store))
-    }
-
-    #[cfg(feature = "aws-lc-rs")]
-    fn needs_key(&self) -> bool {
-        !self.is_exempt || !self.sensitive.is_empty()
-    }
-
-    #[cfg(not(feature = "aws-lc-rs"))]
-    fn needs_key(&self) -> bool {
-        !self.is_exempt
-    }
-
-    /// The serial that the caller set by hand, which wins over all others.
-    fn own_serial(&self) -> Option<&str> {
-        let headers = [&self.headers, &self.core.headers];
-        let mut own = headers.into_iter().filter_map(|own| own.get(v3::SERIAL));
-        own.next()?.to_str().ok()
-    }
-
-    /// What the catalogue knows of the endpoint.
-    fn catalogued(&self) -> Option<catalogue::Endpoint> {
-        let path = self.destination.target.path().trim_start_matches('/');
-        tree::walk(path).endpoint(self.method.as_str())
-    }
-
-    /// The serial of the platform key that the gateway is told of, after the sensitive fields were
-    /// encrypted with just that one.
-    fn announced(&mut self, trust: &Trust) -> Result<Option<String>> {
-        #[cfg(feature = "aws-lc-rs")]
-        if !self.sensitive.is_empty() {
-            return self.encrypted(trust).map(Some);
-        }
-        if let Some(serial) = self.own_serial().or_else(|| trust.public_key_id()) {
-            return Ok(Some(serial.to_owned()));
-        }
-        if !self.holds_ciphertext() {
-            return Ok(None);
-        }
-        match trust.serials().as_slice() {
-            [] => Ok(None),
-            [only] => Ok(Some(only.clone())),
-            several => Err(Error::request(
-                format!(
-                    "the request holds a ciphertext, and there are several platform keys: {}",
-                    several.join(", ")
-                ),
-                ".header(\"Wechatpay-Serial\", …) with the serial of the one that encrypted it; or \
-                 the plain text, which .sensitive_known() encrypts",
-            )),
-        }
-    }
-
-    /// Whether something that the catalogue calls sensitive was encrypted by the caller.
-    fn holds_ciphertext(&self) -> bool {
-        let Some(endpoint) = self.catalogued() else {
-            return false;
-        };
-        let pointers: Vec<_> = endpoint.sensitive_request().collect();
-        let names: Vec<_> = endpoint.sensitive_query().collect();
-        let in_body = !pointers.is_empty()
-            && self
-                .payload
-                .peek()
-                .is_some_and(|body| !sensitive::ciphertexts(&body, &pointers).is_empty());
-        in_body || !sensitive::query_ciphertexts(&self.destination.query, &names).is_empty()
-    }
-
-    #[cfg(feature = "aws-lc-rs")]
-    fn encrypted(&mut self, trust: &Trust) -> Result<String> {
-        let (serial, key) = match self.own_serial() {
-            None => trust.encrypting().ok_or_else(|| {
-                let part = "sensitive: no platform key is known yet";
-                Error::request(part, ".await, .wait() or .sign(), which fetch it")
-            })?,
-            Some(serial) => match trust.get(serial) {
-                Some(key) => (serial, key),
-                None => {
-                    let part = format!(
-                        "sensitive: the header Wechatpay-Serial names {:?}, which is not among the \
-                         platform keys ({})",
-                        Short(serial),
-                        trust.serials().join(", ")
-                    );
-                    let wanted = "the serial of one of these, or no such header";
-                    return Err(Error::request(part, wanted));
-                }
-            },
-        };
-        let (serial, key) = (serial.to_owned(), key.clone());
-        let endpoint = self.catalogued();
-        let scheme = sensitive::scheme(endpoint.as_ref());
-        let asked = std::mem::take(&mut self.sensitive);
-        let mut seal = |pointers: &[String], names: &[String], by| {
-            if !pointers.is_empty() {
-                let body = self.payload.json_mut(by)?;
-                if let Some(body) = body {
-                    sensitive::encrypt(body, pointers, by, &key, scheme)?;
-                }
-            }
-            let query = &mut self.destination.query;
-            sensitive::encrypt_query(query, names, by, &key, scheme)
-        };
-        seal(&asked.pointers, &asked.query, By::Caller)?;
-        if asked.known {
-            let endpoint = endpoint.as_ref();
-            let pointers: Vec<_> = endpoint
-                .into_iter()
-                .flat_map(|it| it.sensitive_request())
-                .collect();
-            let names: Vec<_> = endpoint
-                .into_iter()
-                .flat_map(|it| it.sensitive_query())
-                .collect();
-            if pointers.is_empty() && names.is_empty() {
-                return Err(Error::request(
-                    "sensitive_known: the catalogue knows no sensitive field of a request to this \
-                     endpoint",
-                    ".sensitive([\"/pointer/to/field\"])",
-                ));
-            }
-            // What the caller named is encrypted already.
-            let left = |fields: Vec<&str>, asked: &[String]| {
-                let fields = fields.into_iter().map(str::to_owned);
-                fields
-                    .filter(|field| !asked.contains(field))
-                    .collect::<Vec<_>>()
-            };
-            let (pointers, names) = (left(pointers, &asked.pointers), left(names, &asked.query));
-            seal(&pointers, &names, By::Catalogue)?;
-        }
-        let query = std::mem::take(&mut self.destination.query);
-        self.destination.set_query(query.as_str())?;
-        Ok(serial)
-    }
-
-    /// Encrypts what is sensitive, with the keys that are known by now; or signs the fields of APIv2,
-    /// whose key is here.
-    pub(crate) fn seal(mut self) -> Result<Sealed> {
-        let sealed = if let Some(asked) = self.apiv2.take() {
-            self.signed(asked).map(Seal::V2)
-        } else {
-            self.encrypted_for_v3()
-        };
-        match sealed {
-            Ok(seal) => Ok(Sealed { draft: self, seal }),
-            Err(error) => Err(error.at(&self.endpoint)),
-        }
-    }
-
-    fn encrypted_for_v3(&mut self) -> Result<Seal> {
-        let Some(apiv3) = &self.core.v3 else {
-            let part = "the call is of APIv3";
-            return Err(Error::request(part, "a client with its settings"));
-        };
-        let trust = apiv3.platform.trust(self.store.take());
-        let announced = self.announced(&trust)?;
-        Ok(Seal::V3 { trust, announced })
-    }
-
-    /// Puts the signed fields of APIv2 into the payload, or into the query of a GET.
-    fn signed(&mut self, asked: AskedOfV2) -> Result<v2::Terms> {
-        let mut payload = std::mem::replace(&mut self.payload, Payload::none());
-        let mut pieces = payload.take_pieces()?;
-        let is_query = self.method == Method::GET;
-        if is_query {
-            if !pieces.is_empty() {
-                return Err(Error::request(
-                    "a GET of APIv2 with a body",
-                    "its fields in .query(), which are signed",
-                ));
-            }
-            pieces = asked.query;
-        }
-        let call = v2::request::Call {
-            verb: &self.method,
-            path: &asked.path,
-            nonce: &formatter::nonce(),
-            is_nonceless: asked.is_nonceless,
-            workwx: asked.workwx.as_deref(),
-        };
-        let (fields, signed) = v2::request::signed(self.core.merchant(), &call, &pieces)?;
-        if is_query {
-            self.destination.set_query(&fields.to_query())?;
-        } else {
-            self.payload = payload.signed(&fields);
-        }
-        Ok(v2::Terms {
-            path: asked.path,
-            signed,
-        })
-    }
-}
-
-/// A request whose sensitive fields are encrypted, or whose fields are signed.
-pub(crate) struct Sealed {
-    draft: Draft,
-    seal: Seal,
-}
-
-enum Seal {
-    V3 {
-        trust: Trust,
-        /// The serial of the platform key that the gateway is told of.
-        announced: Option<String>,
-    },
-    V2(v2::Terms),
-}
-
-impl Sealed {
-    /// Reads what the body has to be read for, where the thread must not be blocked.
-    async fn read(&mut self) -> Result<()> {
-        let payload = std::mem::replace(&mut self.draft.payload, Payload::none());
-        let prepared = payload.prepare().await;
-        self.draft.payload = prepared.map_err(|error| error.at(&self.draft.endpoint))?;
-        Ok(())
-    }
-
-    pub(crate) fn compose(self) -> Result<Unsigned> {
-        let Draft {
-            core,
-            endpoint,
-            method,
-            destination,
-            payload,
-            headers: own,
-            limits,
-            transport,
-            is_signed,
-            is_exempt,
-            debug,
-            ..
-        } = self.draft;
-        let is_json = payload.is_json();
-        let content = payload
-            .into_content()
-            .map_err(|error| error.at(&endpoint))?;
-        let (headers, terms) = match self.seal {
-            Seal::V2(terms) => (v2::headers(), Terms::V2(terms)),
-            Seal::V3 { trust, announced } => {
-                let stamp = Stamp {
-                    timestamp: formatter::now(),
-                    nonce: formatter::nonce(),
-                };
-                let target = destination.target.as_str().to_owned();
-                let terms = v3::Terms {
-                    signed: v3::message(method.clone(), target, stamp, content.signed),
-                    is_signed,
-                    trust,
-                    is_exempt,
-                    verdict: None,
-                };
-                let headers = v3::headers(is_json, announced.as_deref());
-                (headers, Terms::V3(terms))
-            }
-        };
-        let mut headers = protocol::headers(headers, &core, &own);
-        headers.remove(header::AUTHORIZATION);
-        if let Some(content_type) = content.content_type {
-            headers.insert(header::CONTENT_TYPE, content_type);
-        }
-        let host = destination.authority.as_str().to_owned();
-        let uri = Uri::builder()
-            .scheme(destination.scheme)
-            .authority(destination.authority)
-            .path_and_query(destination.target)
-            .build()
-            .map_err(|_| Error::request("the address can't be put together", "another path"))?;
-        let mut request = http::Request::new(content.body);
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        if debug || core.debug {
-            tracing::info!(%endpoint, %host, body_bytes = request.body().length(), "request");
-        }
-        Ok(Unsigned(Outgoing {
-            request,
-            limits,
-            transport,
-            exchange: Exchange {
-                core,
-                sent: Sent {
-                    endpoint,
-                    host,
-                    deadline: limits.deadline(),
-                    terms,
-                },
-            },
-        }))
-    }
-}
-
-/// A request that lacks nothing but APIv3's signature.
-pub(crate) struct Unsigned(Outgoing);
-
-impl Unsigned {
-    /// Signs with a key that is here.
-    pub(crate) fn sign_here(self) -> Result<Outgoing> {
-        let Some((apiv3, signed)) = self.wanting() else {
-            return Ok(self.0);
-        };
-        let key = apiv3.key.here();
-        let key = key.map_err(|error| error.at(&self.0.exchange.sent.endpoint))?;
-        let signature = key.sign(signed.bytes());
-        self.with(&signature)
-    }
-
-    /// Signs with the merchant's key, wherever that is.
-    pub(crate) async fn sign(self, driver: Driver) -> Result<Outgoing> {
-        let (signer, message) = match self.wanting() {
-            Some((apiv3, signed)) => match &apiv3.key {
-                MerchantKey::Elsewhere(signer) => (Arc::clone(signer), signed.bytes()),
-                MerchantKey::Here(_) => return self.sign_here(),
-            },
-            None => return self.sign_here(),
-        };
-        let deadline = self.0.exchange.sent.deadline;
-        let signing = async move { signer.sign(&message).await };
-        let signed = drive_until(driver, deadline, Phase::Signing, signing).await;
-        match signed.and_then(|signed| signed.map_err(Failure::of_signer)) {
-            Ok(signature) => self.with(signature.trim()),
-            Err(failure) => Err(self.0.exchange.sent.failed(failure)),
-        }
-    }
-
-    /// What is still to be signed, and whose key signs it.
-    fn wanting(&self) -> Option<(&Apiv3, &SignedMessage)> {
-        let Exchange { core, sent } = &self.0.exchange;
-        match (&core.v3, &sent.terms) {
-            (Some(apiv3), Terms::V3(terms)) if terms.is_signed => Some((apiv3, &terms.signed)),
-            _ => None,
-        }
-    }
-
-    fn with(mut self, signature: &str) -> Result<Outgoing> {
-        let value = match self.wanting() {
-            None => return Ok(self.0),
-            Some((apiv3, signed)) => {
-                let Exchange { core, sent } = &self.0.exchange;
-                v3::authorization(core, &apiv3.serial, signed, signature)
-                    .map_err(|error| error.at(&sent.endpoint))?
-            }
-        };
-        let headers = self.0.request.headers_mut();
-        headers.insert(header::AUTHORIZATION, value);
-        Ok(self.0)
-    }
-}
+const ENCRYPT: &str =
+    "the field as rsa::PublicKey::encrypt makes it, with the key of v2/risk/getpublickey";
 
 fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
     let limit = Limit::from_seconds(value);
     limit.map_err(|(given, wanted)| (format!("the option {name}: {given}"), wanted))
-}
-
-fn buffered(request: http::Request<Body>) -> Result<http::Request<Bytes>> {
-    let (parts, body) = request.into_parts();
-    match body.into_bytes() {
-        Some(body) => Ok(http::Request::from_parts(parts, body)),
-        None => Err(Error::request(
-            "the body is read from a file while it is sent",
-            "Media::new(filename, bytes) where another HTTP client sends it; or `.await`",
-        )),
-    }
-}
-
-/// What the transport brought back, as the caller gets it.
-async fn finish(
-    exchange: Exchange,
-    answer: std::result::Result<http::Response<Bytes>, Failure>,
-    driver: Driver,
-) -> Result<Response> {
-    let endpoint = exchange.sent.endpoint.clone();
-    let result = match answer {
-        Ok(answer) => accept(exchange, answer, driver).await,
-        Err(failure) => Err(exchange.sent.failed(failure)),
-    };
-    match &result {
-        Ok(response) => tracing::debug!(
-            %endpoint,
-            status = response.status().as_u16(),
-            request_id = response.request_id(),
-            "answered"
-        ),
-        Err(error) => tracing::debug!(%error, "failed"),
-    }
-    result
-}
-
-/// Judges an answer, after fetching the certificate it was signed with if that is not known, or
-/// asking the verifier that is elsewhere.
-async fn accept(
-    mut exchange: Exchange,
-    answer: http::Response<Bytes>,
-    driver: Driver,
-) -> Result<Response> {
-    let deadline = exchange.sent.deadline;
-    if let Some(verifier) = exchange.core.verifier() {
-        let verifier = Arc::clone(verifier);
-        let answer = protocol::plain(answer);
-        if let Some(question) = exchange.question(&answer) {
-            let verdict = ask(verifier, question, driver, deadline).await;
-            exchange.sent.judged(verdict);
-        }
-        return exchange.accept(answer);
-    }
-    let Some(store) = exchange.lacking(&answer) else {
-        return exchange.accept(answer);
-    };
-    let fetched = refreshed(&exchange.core, &store, driver, deadline).await;
-    let mut result = exchange.accept(answer);
-    if let (Err(Error::Verify(error)), Err(reason)) = (&mut result, fetched) {
-        error.note = Some(format!(
-            "the certificates could not be fetched again: {reason}"
-        ));
-    }
-    result
-}
-
-/// What the verifier that is elsewhere says.
-pub(crate) async fn ask(
-    verifier: Arc<dyn Verifier>,
-    question: Question,
-    driver: Driver,
-    deadline: Option<(Duration, Instant)>,
-) -> Verdict {
-    let asking = async move {
-        let Question {
-            serial,
-            message,
-            signature,
-        } = &question;
-        verifier.verify(serial, message, signature).await
-    };
-    match drive_until(driver, deadline, Phase::Read, asking).await {
-        Ok(Ok(true)) => Verdict::Right,
-        Ok(Ok(false)) => Verdict::Wrong,
-        Ok(Err(error)) => Verdict::None(format!("the Verifier failed: {error}")),
-        Err(_) => Verdict::None("the Verifier did not answer within the limit".to_owned()),
-    }
 }
 
 impl IntoFuture for Request {
@@ -1332,39 +778,6 @@ impl IntoFuture for Request {
 
 /// The future of a [`Request`].
 pub type ResponseFuture = Pending<Response>;
-
-/// The future of a [`Request`], a notification or a fetch of certificates: signs when it is first
-/// polled, sends, and verifies the answer.
-///
-/// It runs on the caller's tokio runtime, which needs its I/O and time drivers (`enable_all`):
-/// polled on one without them it panics, as all of tokio's own I/O does. Under any other executor
-/// the I/O runs on a small runtime of the library's own. Dropping it abandons the request, which
-/// may have been sent.
-///
-/// Don't block the only thread of a tokio runtime on it with another executor's `block_on`: the
-/// runtime that is to carry the request then stands still. [`Request::wait`] is for that.
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct Pending<T>(Pin<Box<dyn Future<Output = Result<T>> + Send>>);
-
-impl<T> Pending<T> {
-    pub(crate) fn new(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
-        Self(Box::pin(future))
-    }
-}
-
-impl<T> Future for Pending<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
-    }
-}
-
-impl<T> fmt::Debug for Pending<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pending")
-    }
-}
 
 /// A request on its way to be signed, for another HTTP client: see [`Request::sign`].
 #[must_use = "a request is signed by `.await` or `.wait()`"]
@@ -1401,64 +814,5 @@ impl fmt::Debug for Request {
             .field("payload", &self.payload)
             .field("mistake", &self.mistake)
             .finish_non_exhaustive()
-    }
-}
-
-/// A signed request, and what its answer is judged by.
-pub(crate) struct Outgoing {
-    request: http::Request<Body>,
-    limits: Limits,
-    transport: Arc<Transport>,
-    exchange: Exchange,
-}
-
-impl Outgoing {
-    pub(crate) fn split(self) -> (Call, Exchange) {
-        let call = Call::new(self.transport, self.request, self.limits);
-        (call, self.exchange)
-    }
-
-    fn into_parts(self) -> Result<(http::Request<Bytes>, Answer)> {
-        let mut exchange = self.exchange;
-        // The other client has its own limits.
-        exchange.sent.deadline = None;
-        Ok((buffered(self.request)?, Answer { exchange }))
-    }
-}
-
-/// Verifies what another HTTP client brought back for a request of [`Request::into_parts`].
-pub struct Answer {
-    pub(crate) exchange: Exchange,
-}
-
-impl Answer {
-    /// Judges the answer as a request sent from here would have been judged, with the keys that are
-    /// known here. Where a [`Verifier`] is to be asked, only [`accept_async`](Self::accept_async)
-    /// can.
-    ///
-    /// # Errors
-    /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].
-    pub fn accept(mut self, answer: http::Response<Bytes>) -> Result<Response> {
-        if self.exchange.core.verifier().is_some() {
-            let reason = "accept_async() asks the Verifier, accept() can't";
-            self.exchange.sent.judged(Verdict::None(reason.to_owned()));
-        }
-        self.exchange.accept(answer)
-    }
-
-    /// As [`accept`](Self::accept), and asks the [`Verifier`] if there is one, or fetches the
-    /// certificate that the answer was signed with if the client keeps its own and does not know it
-    /// yet.
-    ///
-    /// # Errors
-    /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].
-    pub async fn accept_async(self, answer: http::Response<Bytes>) -> Result<Response> {
-        accept(self.exchange, answer, Driver::Caller).await
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({})", self.exchange.sent.endpoint)
     }
 }

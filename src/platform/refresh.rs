@@ -14,11 +14,12 @@ use tokio::time::Instant;
 use super::certificate::{self, PlatformCertificate};
 use super::{KeySet, is_public_key_id};
 use crate::client::Core;
+use crate::draft::{Destination, Draft, Unsigned};
 use crate::error::{Check, Endpoint, Error, Phase, Result};
 use crate::formatter;
+use crate::pending::Pending;
 use crate::protocol::{Exchange, Sent, plain};
 use crate::query::Query;
-use crate::request::{Destination, Draft, Pending, Unsigned};
 use crate::transport::{Driver, Failure, block_on, drive_until, spawn};
 
 /// The shortest time between two fetches that succeeded.
