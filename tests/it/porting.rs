@@ -1219,7 +1219,9 @@ fn apiv2_micropay() -> Outcome {
         let done = match payment {
             Ok(response) => act("save", &response.text()),
             Err(Error::Api(error)) if error.status().is_success() => match error.code() {
-                "USERPAYING" | "SYSTEMERROR" | "BANKERROR" => act("query", error.code()),
+                "USERPAYING" | "SYSTEMERROR" | "BANKERROR" | "ORDERPAID" => {
+                    act("query", error.code())
+                }
                 _ => act("refuse", error.message()),
             },
             Err(error) if error.may_have_been_sent() => act("query", &error.to_string()),
