@@ -10,10 +10,11 @@ use futures::future::{join_all, select_ok, try_join_all};
 use futures::stream::{self, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use wechatpay_chain::hash::{self, SignType};
 use wechatpay_chain::rsa::{PrivateKey, PublicKey};
 use wechatpay_chain::{
-    Client, Error, Media, Notification, ServiceError, ServiceFuture, Signer, Verifier, aes_gcm,
-    formatter, pem,
+    Client, Error, Media, Notification, NotificationV2, ServiceError, ServiceFuture, Signer,
+    Verifier, aes_gcm, formatter, pem, transformer,
 };
 use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
@@ -997,3 +998,571 @@ fn a_refund_that_is_not_affordable_is_told_apart() -> Result<(), Box<dyn std::er
     Ok(())
 }
 // [end]
+
+// APIv2.
+
+/// What WeChat Pay says to every success, beside what an endpoint has of its own.
+fn said_yes(fields: Value) -> Value {
+    let mut said = json!({
+        "return_code": "SUCCESS", "return_msg": "OK", "result_code": "SUCCESS",
+        "mch_id": "1900000109", "nonce_str": "5K8264ILTKCH16CQ2502SI8ZNMTM67VS",
+    });
+    let own = fields.as_object().unwrap().clone();
+    said.as_object_mut().unwrap().extend(own);
+    said
+}
+
+#[test]
+fn apiv2_clients() {
+    let apiv2_key = "exposed_your_key_here_have_risks";
+    let factory = || {
+        // [v2-factory]
+        let client = Client::factory(json!({
+            "mchid": "1900000109",
+            "serial": "nop",
+            "privateKey": "any",
+            "certs": { "any": null },
+            "secret": apiv2_key,
+            "merchant": {
+                "cert": "file:///path/to/apiclient_cert.pem",
+                "key": "file:///path/to/apiclient_key.pem",
+            },
+        }))?;
+        // [end]
+        Ok(client)
+    };
+    assert_no_file(factory());
+    let builder = || {
+        // [v2-builder]
+        let client = Client::builder()
+            .mchid("1900000109")
+            .secret(apiv2_key)
+            .merchant(
+                "file:///path/to/apiclient_cert.pem",
+                "file:///path/to/apiclient_key.pem",
+            )
+            .build()?;
+        // [end]
+        Ok(client)
+    };
+    assert_no_file(builder());
+}
+
+#[test]
+fn apiv2_orders() -> Outcome {
+    let (sandbox, client) = start();
+    // [v2-order]
+    let response = client
+        .v2()
+        .pay()
+        .unifiedorder()
+        .post(json!({
+            "appid": "wx8888888888888888",
+            "mch_id": "1900000109",
+            "out_trade_no": "ORDER2024Ab",
+            "body": "咖啡一杯",
+            "total_fee": 2900,
+            "spbill_create_ip": "203.0.113.7",
+            "notify_url": "https://shop.example/notify",
+            "trade_type": "NATIVE",
+        }))
+        .wait()?;
+    let data = response.data()?;
+    let code_url = data["code_url"].as_str();
+    // [end]
+    assert!(response.verified() && code_url.is_some());
+    sandbox.pay("ORDER2024Ab")?;
+    // [v2-query]
+    let order = client
+        .chain("v2/pay/orderquery")
+        .post(json!({
+            "appid": "wx8888888888888888",
+            "mch_id": "1900000109",
+            "out_trade_no": "ORDER2024Ab",
+            "sign_type": "HMAC-SHA256",
+        }))
+        .wait()?
+        .data()?;
+    let is_paid = order["trade_state"] == "SUCCESS";
+    let total: i64 = order["total_fee"].as_str().unwrap_or_default().parse()?;
+    // [end]
+    assert!(is_paid);
+    assert_eq!(
+        (total, order["sign"].as_str().map(str::len)),
+        (2900, Some(64))
+    );
+    // [v2-refund]
+    let refund = client
+        .v2()
+        .secapi()
+        .pay()
+        .refund()
+        .post(json!({
+            "appid": "wx8888888888888888",
+            "mch_id": "1900000109",
+            "out_trade_no": "ORDER2024Ab",
+            "out_refund_no": "R2024Ab",
+            "total_fee": 2900,
+            "refund_fee": 2900,
+        }))
+        .wait()?;
+    let refund_id = refund.data()?["refund_id"].clone();
+    // [end]
+    assert!(refund.verified() && refund_id.is_string());
+    assert!(sandbox.received()[2].client_certificate().is_some());
+    assert!(sandbox.received()[1].client_certificate().is_none());
+    Ok(())
+}
+
+#[test]
+fn apiv2_options() -> Outcome {
+    let (sandbox, client) = start();
+    let paid = json!({ "payment_no": "1000018301201505190181489473" });
+    let paid = CannedAnswer::xml(200, &said_yes(paid)).unsigned();
+    sandbox.answer_with("POST", "/mmpaymkttransfers/promotion/transfers", paid);
+    // [v2-options]
+    let response = client
+        .v2()
+        .mmpaymkttransfers()
+        .promotion()
+        .transfers()
+        .request(
+            "POST",
+            json!({
+                "xml": {
+                    "mch_appid": "wx8888888888888888",
+                    "mchid": "1900000109",
+                    "partner_trade_no": "10000098201411111234567890",
+                    "openid": "oxTWIuGaIt6gTKsQRLau2M0yL16E",
+                    "check_name": "FORCE_CHECK",
+                    "re_user_name": "王小王",
+                    "amount": 10099,
+                    "desc": "理赔",
+                },
+                "security": true,
+            }),
+        )
+        .wait()?;
+    let payment_no = response.data()?["payment_no"].clone();
+    // [end]
+    assert_eq!(payment_no, "1000018301201505190181489473");
+    let customs = CannedAnswer::xml(200, &said_yes(json!({})));
+    sandbox.answer_with("POST", "/cgi-bin/mch/customs/customdeclareorder", customs);
+    let declaration = json!({
+        "appid": "wx8888888888888888", "mch_id": "1900000109", "out_trade_no": "ORDER2024Ab",
+        "customs": "GUANGZHOU_ZS", "mch_customs_no": "D00411",
+    });
+    // [v2-methods]
+    let response = client
+        .chain("v2/cgi-bin/mch/customs/customdeclareorder")
+        .post(declaration)
+        .nonceless()
+        .security()
+        .wait()?;
+    // [end]
+    assert!(response.verified());
+    let received = sandbox.received();
+    assert!(received.iter().all(|it| it.client_certificate().is_some()));
+    assert!(!String::from_utf8_lossy(received[1].body()).contains("nonce_str"));
+    Ok(())
+}
+
+#[test]
+fn apiv2_queries() -> Outcome {
+    let (sandbox, client) = start();
+    let there = "https://payapp.weixin.qq.com/entrust?id=1";
+    let redirect = CannedAnswer::new(302).header("Location", there).unsigned();
+    sandbox.answer_with("GET", "/papay/entrustweb", redirect);
+    let contract = json!({
+        "appid": "wx8888888888888888", "mch_id": "1900000109", "plan_id": "12535",
+        "contract_code": "100000", "request_serial": 1000, "version": "1.0",
+        "contract_display_account": "微信代扣", "timestamp": formatter::timestamp(),
+        "notify_url": "https://shop.example/notify",
+    });
+    // [v2-get]
+    let page = client.v2().papay().entrustweb();
+    let response = page.get().query(&contract).wait()?;
+    let there = response.location();
+    let address = page.get().query(&contract).into_http()?.uri().to_string();
+    // [end]
+    assert_eq!(there, response.header("Location"));
+    assert!(sandbox.received()[0].authenticated());
+    assert!(address.contains("/papay/entrustweb?") && address.contains("&sign="));
+    Ok(())
+}
+
+#[test]
+fn apiv2_micropay() -> Outcome {
+    let (sandbox, client) = start();
+    let act = |what: &str, _: &str| what.to_owned();
+    let mut seen = Vec::new();
+    for (out_trade_no, auth_code) in [
+        ("ORDER2024Ab", "134567890123456789"),
+        ("SANDBOX_USERPAYING_1", "134567890123456788"),
+        ("ORDER2024Ac", "034567890123456789"),
+    ] {
+        // [v2-micropay]
+        let payment = client
+            .v2()
+            .pay()
+            .micropay()
+            .post(json!({
+                "appid": "wx8888888888888888",
+                "mch_id": "1900000109",
+                "out_trade_no": out_trade_no,
+                "body": "咖啡一杯",
+                "total_fee": 2900,
+                "spbill_create_ip": "203.0.113.7",
+                "auth_code": auth_code,
+            }))
+            .wait();
+        let done = match payment {
+            Ok(response) => act("save", &response.text()),
+            Err(Error::Api(error)) if error.status().is_success() => match error.code() {
+                "USERPAYING" | "SYSTEMERROR" | "BANKERROR" | "ORDERPAID" => {
+                    act("query", error.code())
+                }
+                _ => act("refuse", error.message()),
+            },
+            Err(error) if error.may_have_been_sent() => act("query", &error.to_string()),
+            Err(error) => act("repeat", &error.to_string()),
+        };
+        // [end]
+        seen.push(done);
+    }
+    assert_eq!(seen, ["save", "query", "refuse"]);
+    let out_trade_no = "SANDBOX_USERPAYING_1";
+    // [v2-reverse]
+    let reversed = client
+        .v2()
+        .secapi()
+        .pay()
+        .reverse()
+        .post(json!({
+            "appid": "wx8888888888888888",
+            "mch_id": "1900000109",
+            "out_trade_no": out_trade_no,
+        }))
+        .wait()?
+        .data()?;
+    let is_to_be_repeated = reversed["recall"] == "Y";
+    // [end]
+    assert!(!is_to_be_repeated);
+    assert_eq!(sandbox.received().len(), 4);
+    Ok(())
+}
+
+#[test]
+fn apiv2_red_packets() -> Outcome {
+    let (sandbox, client) = start();
+    // [v2-red-packet]
+    let response = client
+        .v2()
+        .mmpaymkttransfers()
+        .sendredpack()
+        .post(json!({
+            "wxappid": "wx8888888888888888",
+            "mch_id": "1900000109",
+            "mch_billno": "10000098201411111234567890",
+            "re_openid": "oxTWIuGaIt6gTKsQRLau2M0yL16E",
+            "send_name": "天虹百货",
+            "total_amount": 1000,
+            "total_num": 1,
+            "wishing": "感谢您参加猜灯谜活动",
+            "act_name": "猜灯谜抢红包活动",
+            "remark": "猜越多得越多",
+            "client_ip": "203.0.113.7",
+        }))
+        .wait()?;
+    let send_listid = response.data()?["send_listid"].clone();
+    // [end]
+    assert!(send_listid.is_string() && !response.verified());
+    let sent = CannedAnswer::xml(200, &said_yes(json!({ "send_listid": "1" })));
+    sandbox.answer_with("POST", "/mmpaymkttransfers/sendworkwxredpack", sent);
+    let agent_secret = "the secret of the payment application";
+    let red_packet = json!({
+        "wxappid": "wx8888888888888888", "mch_id": "1900000109", "mch_billno": "1000009820",
+        "re_openid": "oxTWIuGaIt6gTKsQRLau2M0yL16E", "total_amount": 1000, "act_name": "节日",
+    });
+    // [v2-workwx]
+    let response = client
+        .v2()
+        .mmpaymkttransfers()
+        .sendworkwxredpack()
+        .post(red_packet)
+        .workwx_sign(agent_secret)
+        .wait()?;
+    // [end]
+    assert!(response.verified());
+    let sent = transformer::to_value(std::str::from_utf8(sandbox.received()[1].body())?)?;
+    assert_eq!(sent["workwx_sign"].as_str().map(str::len), Some(32));
+    Ok(())
+}
+
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn apiv2_bank_cards() -> Outcome {
+    let (sandbox, client) = start();
+    let key = json!({ "pub_key": sandbox.platform_public_key() });
+    let key = CannedAnswer::xml(200, &said_yes(key)).unsigned();
+    sandbox.answer_with("POST", "/risk/getpublickey", key);
+    let paid = CannedAnswer::xml(200, &said_yes(json!({}))).unsigned();
+    sandbox.answer_with("POST", "/mmpaysptrans/pay_bank", paid);
+    let card = "6225000000000000";
+    // [v2-encrypt]
+    let answer = client
+        .v2()
+        .risk()
+        .getpublickey()
+        .post(json!({ "mch_id": "1900000109" }))
+        .wait()?
+        .data()?;
+    let key = PublicKey::from_pem(answer["pub_key"].as_str().unwrap_or_default())?;
+    let response = client
+        .v2()
+        .mmpaysptrans()
+        .pay_bank()
+        .post(json!({
+            "mch_id": "1900000109",
+            "partner_trade_no": "1212121221227",
+            "enc_bank_no": key.encrypt(card)?,
+            "enc_true_name": key.encrypt("张三")?,
+            "bank_code": "1001",
+            "amount": 100000,
+            "desc": "理财",
+        }))
+        .wait()?;
+    // [end]
+    assert!(!response.verified());
+    let sent = transformer::to_value(std::str::from_utf8(sandbox.received()[1].body())?)?;
+    let field = sent["enc_bank_no"].as_str().unwrap();
+    let opened = sandbox.decrypt(sandbox.platform_serial(), field);
+    assert_eq!(opened.as_deref(), Some(card));
+    Ok(())
+}
+
+#[test]
+fn apiv2_bills_and_uploads() -> Outcome {
+    let (sandbox, client) = start();
+    // [v2-bill]
+    let bill = client
+        .v2()
+        .pay()
+        .downloadbill()
+        .post(json!({
+            "appid": "wx8888888888888888",
+            "mch_id": "1900000109",
+            "bill_date": "20240520",
+            "bill_type": "ALL",
+        }))
+        .wait()?;
+    let csv = bill.text();
+    // [end]
+    assert!(csv.contains("交易时间") && !bill.verified());
+    let bytes = vec![0xff, 0xd8, 0xff];
+    // [v2-upload]
+    let media = Media::new("licence.jpg", bytes.clone())
+        .field("mch_id", "1900000109")
+        .field("media_hash", hash::md5(&bytes, ""));
+    let upload = client.v2().secapi().mch().uploadmedia().post(media);
+    // [end]
+    let upload = String::from_utf8_lossy(&upload.into_http()?.into_body()).into_owned();
+    assert!(upload.contains("name=\"sign\"") && upload.contains("filename=\"licence.jpg\""));
+    assert_eq!(sandbox.received().len(), 1);
+    Ok(())
+}
+
+#[test]
+fn apiv2_failures() {
+    let (sandbox, client) = start();
+    let act = |what: &'static str, _: &str| what;
+    let refunds = client.v2().secapi().pay().refund();
+    let refund = json!({ "mch_id": "1900000109", "out_refund_no": "R2024Ab" });
+    let failed = |code: &str| {
+        let fields = json!({ "result_code": "FAIL", "err_code": code, "err_code_des": "…" });
+        CannedAnswer::xml(200, &said_yes(fields))
+    };
+    let page = "<html><head><title>502 Bad Gateway</title></head></html>";
+    let mut seen = Vec::new();
+    for answer in [
+        failed("NOTENOUGH"),
+        failed("SYSTEMERROR"),
+        failed("INVALID_REQUEST"),
+        CannedAnswer::new(502).body(page),
+        CannedAnswer::xml(200, &said_yes(json!({}))).unsigned(),
+        CannedAnswer::xml(200, &said_yes(json!({}))),
+    ] {
+        sandbox.answer_with("POST", "/secapi/pay/refund", answer);
+        // [v2-error]
+        let done = match refunds.post(&refund).wait() {
+            Ok(response) => act("save", &response.text()),
+            Err(Error::Api(error)) if error.status().is_success() => match error.code() {
+                "NOTENOUGH" => act("top up", error.message()),
+                "SYSTEMERROR" | "BIZERR_NEED_RETRY" => act("query first", error.message()),
+                _ => act("correct", error.message()),
+            },
+            Err(error) if error.may_have_been_sent() => act("query first", &error.to_string()),
+            Err(error) => act("repeat", &error.to_string()),
+        };
+        // [end]
+        seen.push(done);
+    }
+    assert_eq!(
+        seen,
+        [
+            "top up",
+            "query first",
+            "correct",
+            "query first",
+            "query first",
+            "save"
+        ]
+    );
+}
+
+// [v2-notification]
+fn receive_v2(client: &Client, body: &[u8]) -> String {
+    match client.notification_v2(body) {
+        Ok(event) if event.is_refund() => {
+            query_refund(&event.data()["out_refund_no"]);
+            NotificationV2::reply_ok()
+        }
+        Ok(event) if event.data()["result_code"] == "SUCCESS" => {
+            let order = event.data();
+            save_as_paid(&order["out_trade_no"], &order["total_fee"]);
+            NotificationV2::reply_ok()
+        }
+        Ok(_) => NotificationV2::reply_ok(),
+        Err(error) => {
+            tracing::warn!(%error, "a notification was refused");
+            NotificationV2::reply_fail("not accepted")
+        }
+    }
+}
+// [end]
+
+fn save_as_paid(number: &Value, total: &Value) {
+    assert_eq!((number, total), (&json!("ORDER2024Ab"), &json!("2900")));
+}
+
+fn query_refund(number: &Value) {
+    assert_eq!(number, "R2024Ab");
+}
+
+#[test]
+fn apiv2_notifications() -> Outcome {
+    let (sandbox, client) = start();
+    let paid = json!({ "out_trade_no": "ORDER2024Ab", "total_fee": 2900 });
+    let paid = sandbox.notification_v2(&paid);
+    let refunded = sandbox.refund_notification_v2(&json!({ "out_refund_no": "R2024Ab" }));
+    for event in [&paid, &refunded] {
+        assert!(receive_v2(&client, event.body()).contains("SUCCESS"));
+    }
+    let forged = String::from_utf8_lossy(paid.body()).replace("2900", "1");
+    assert!(receive_v2(&client, forged.as_bytes()).contains("FAIL"));
+    let xml = std::str::from_utf8(paid.body())?;
+    // [v2-xml]
+    let fields = transformer::to_value(xml)?;
+    let reply = transformer::to_xml(&json!({ "return_code": "SUCCESS", "return_msg": "OK" }));
+    // [end]
+    assert_eq!(fields["total_fee"], "2900");
+    assert_eq!(reply, NotificationV2::reply_ok());
+    Ok(())
+}
+
+#[test]
+fn apiv2_signatures() {
+    let apiv2_key = "exposed_your_key_here_have_risks";
+    let (appid, prepay_id) = ("wx8888888888888888", "wx201410272009395522657a690389285100");
+    // [v2-pay-params]
+    let sign_type = SignType::HmacSha256;
+    let mut jsapi = json!({
+        "appId": appid,
+        "timeStamp": formatter::timestamp(),
+        "nonceStr": formatter::nonce(),
+        "package": format!("prepay_id={prepay_id}"),
+        "signType": sign_type.as_str(),
+    });
+    jsapi["paySign"] = json!(hash::sign(sign_type, &jsapi, apiv2_key));
+    let mut app = json!({
+        "appid": appid,
+        "partnerid": "1900000109",
+        "prepayid": prepay_id,
+        "package": "Sign=WXPay",
+        "noncestr": formatter::nonce(),
+        "timestamp": formatter::timestamp(),
+    });
+    app["sign"] = json!(hash::sign(sign_type, &app, apiv2_key));
+    // [end]
+    for sign in [&jsapi["paySign"], &app["sign"]] {
+        assert_eq!(sign.as_str().map(str::len), Some(64));
+    }
+    // [v2-coupons]
+    let coupons = [("1234567", "abc123"), ("7654321", "321cba")];
+    let mut flat = json!({ "send_coupon_merchant": "10016226" });
+    for (index, (out_request_no, stock_id)) in coupons.into_iter().enumerate() {
+        flat[format!("out_request_no{index}")] = json!(out_request_no);
+        flat[format!("stock_id{index}")] = json!(stock_id);
+    }
+    let sign = hash::sign(SignType::HmacSha256, &flat, apiv2_key);
+    // [end]
+    let text = "out_request_no0=1234567&out_request_no1=7654321&send_coupon_merchant=10016226\
+                &stock_id0=abc123&stock_id1=321cba";
+    assert_eq!(sign, hash::sign(SignType::HmacSha256, text, apiv2_key));
+}
+
+#[test]
+fn apiv2_merchants() -> Outcome {
+    let sandbox = sandbox();
+    let builder = sandbox.client_builder();
+    let builder = builder.cert(sandbox.platform_serial(), sandbox.platform_public_key());
+    let first = builder.build()?;
+    let builder = Client::builder().base_uri(sandbox.base_uri());
+    let apiv2_key = sandbox.secret();
+    let (certificate, key) = (
+        sandbox.merchant_certificate(),
+        sandbox.merchant_private_key(),
+    );
+    // [v2-merchants]
+    let second = builder
+        .mchid("1900000110")
+        .secret(apiv2_key)
+        .merchant(certificate, key)
+        .transport_of(&first)
+        .build()?;
+    // [end]
+    let order = json!({ "appid": "wx1", "mch_id": "1900000110", "out_trade_no": "ORDER2024Ab" });
+    let error = second
+        .v2()
+        .pay()
+        .orderquery()
+        .post(order)
+        .wait()
+        .unwrap_err();
+    assert_says(&error, &["200 FAIL", "商户号"]);
+    Ok(())
+}
+
+#[test]
+fn apiv2_in_tests() -> Outcome {
+    let receive = receive_v2;
+    // [v2-sandbox]
+    let sandbox = Sandbox::start_blocking()?;
+    let client = sandbox.client();
+    let order = json!({
+        "appid": "wx8888888888888888",
+        "mch_id": sandbox.mchid(),
+        "out_trade_no": "ORDER2024Ab",
+        "body": "咖啡一杯",
+        "total_fee": 2900,
+        "spbill_create_ip": "203.0.113.7",
+        "notify_url": "https://shop.example/notify",
+        "trade_type": "NATIVE",
+    });
+    client.v2().pay().unifiedorder().post(order).wait()?;
+    sandbox.pay("ORDER2024Ab")?;
+    let event = sandbox.notification_v2(&json!({ "out_trade_no": "ORDER2024Ab" }));
+    assert!(receive(&client, event.body()).contains("SUCCESS"));
+    // [end]
+    Ok(())
+}
