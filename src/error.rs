@@ -715,7 +715,11 @@ impl fmt::Display for ApiError {
             write!(f, " {}", Short(self.code()))?;
         }
         if !self.message().is_empty() {
-            write!(f, ": {}", Short(self.message()))?;
+            // The title of a server's page begins with the status.
+            let status = self.answer.status();
+            let message = self.message();
+            let message = message.strip_prefix(status.as_str()).unwrap_or(message);
+            write!(f, ": {}", Short(message.trim_start()))?;
         }
         if let Some(detail) = self.detail() {
             for name in ["field", "value", "issue"] {

@@ -211,7 +211,11 @@ impl PayParams {
 
     fn key(&self) -> Result<&PrivateKey> {
         let Some(apiv3) = &self.core.v3 else {
-            return Err(missing("private_key", "the merchant's private key"));
+            return Err(missing(
+                "private_key",
+                "the merchant's private key, for orders of APIv3; those of APIv2 go through \
+                 jsapi_v2() and app_v2()",
+            ));
         };
         apiv3.key.here().map_err(|_| {
             Error::request(

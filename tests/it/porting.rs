@@ -1471,44 +1471,35 @@ fn apiv2_notifications() -> Outcome {
 }
 
 #[test]
-fn apiv2_signatures() {
+fn apiv2_signatures() -> Outcome {
     let apiv2_key = "exposed_your_key_here_have_risks";
+    let client = Client::builder().mchid("1900000109").secret(apiv2_key);
+    let client = client.build()?;
+    let openid = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
     let (appid, prepay_id) = ("wx8888888888888888", "wx201410272009395522657a690389285100");
     // [v2-pay-params]
     let sign_type = SignType::HmacSha256;
-    let mut jsapi = json!({
-        "appId": appid,
-        "timeStamp": formatter::timestamp(),
-        "nonceStr": formatter::nonce(),
-        "package": format!("prepay_id={prepay_id}"),
-        "signType": sign_type.as_str(),
-    });
-    jsapi["paySign"] = json!(hash::sign(sign_type, &jsapi, apiv2_key));
-    let mut app = json!({
-        "appid": appid,
-        "partnerid": "1900000109",
-        "prepayid": prepay_id,
-        "package": "Sign=WXPay",
-        "noncestr": formatter::nonce(),
-        "timestamp": formatter::timestamp(),
-    });
-    app["sign"] = json!(hash::sign(sign_type, &app, apiv2_key));
+    let jsapi = client.pay_params().jsapi_v2(appid, prepay_id, sign_type)?;
+    let app = client.pay_params().app_v2(appid, prepay_id, sign_type)?;
     // [end]
     for sign in [&jsapi["paySign"], &app["sign"]] {
         assert_eq!(sign.as_str().map(str::len), Some(64));
     }
     // [v2-coupons]
-    let coupons = [("1234567", "abc123"), ("7654321", "321cba")];
-    let mut flat = json!({ "send_coupon_merchant": "10016226" });
-    for (index, (out_request_no, stock_id)) in coupons.into_iter().enumerate() {
-        flat[format!("out_request_no{index}")] = json!(out_request_no);
-        flat[format!("stock_id{index}")] = json!(stock_id);
-    }
-    let sign = hash::sign(SignType::HmacSha256, &flat, apiv2_key);
+    let coupons = json!([
+        { "out_request_no": "1234567", "stock_id": "abc123" },
+        { "out_request_no": "7654321", "stock_id": "321cba" },
+    ]);
+    let sent = client.pay_params().mini_program_coupons(&coupons)?;
+    let coupon = json!({ "out_request_no": "1234567", "stock_id": "abc123", "open_id": openid });
+    let query = client.pay_params().h5_coupon(&coupon)?;
     // [end]
-    let text = "out_request_no0=1234567&out_request_no1=7654321&send_coupon_merchant=10016226\
+    let text = "out_request_no0=1234567&out_request_no1=7654321&send_coupon_merchant=1900000109\
                 &stock_id0=abc123&stock_id1=321cba";
-    assert_eq!(sign, hash::sign(SignType::HmacSha256, text, apiv2_key));
+    let sign = hash::sign(SignType::HmacSha256, text, apiv2_key);
+    assert_eq!(sent["sign"], sign);
+    assert_eq!(query["sign"].as_str().map(str::len), Some(64));
+    Ok(())
 }
 
 #[test]

@@ -38,9 +38,13 @@ pub(crate) fn judge(
     };
     if let Some((code, message)) = refused(&data) {
         return Outcome::Refused(Refusal {
+            hint: is_about_sign(&code, &message).then(|| {
+                "compare the APIv2 key with the one set on the merchant platform, and the sign_type \
+                 with the one it wants; err.signed_message() is what was signed, without the key"
+                    .to_owned()
+            }),
             code,
             message,
-            hint: None,
             signature: signature(merchant, &data),
             data,
         });
@@ -95,6 +99,11 @@ fn refusal_by_status(merchant: Merchant<'_>, body: &[u8], data: Option<Value>) -
         signature: signature(merchant, &data),
         data,
     }
+}
+
+/// Whether the gateway found the sign of the request wrong.
+fn is_about_sign(code: &str, message: &str) -> bool {
+    code == "SIGNERROR" || code == "SIGN_ERROR" || message.contains("签名错误")
 }
 
 /// Code and message of a failure, in any dialect.
