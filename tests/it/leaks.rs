@@ -18,7 +18,7 @@ use wechatpay_chain::{
     Chain, Client, ClientBuilder, Error, Media, Payload, Request, Response, catalogue, formatter,
     hash, rsa, transformer,
 };
-use wechatpay_sandbox::{Misbehaviour, Sandbox};
+use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
 use crate::support::{
     MERCHANT_KEY, PLATFORM_CERTIFICATE, PLATFORM_KEY, PLATFORM_SERIAL, keeping, recorded,
@@ -549,6 +549,34 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
     assert!(missing.is_empty(), "not shown: {missing:?}");
 }
 
+/// A request of APIv2 with a marker in each part that is a value, and the two secrets of such a one.
+fn filled_v2(client: &Client) -> Request {
+    let path = client.chain("v2/pay/{x}");
+    let fields = json!({ "mch_id": "1900000109", "appid": "MARKedappid", "nonce_str": "n" });
+    path.post(fields)
+        .var("x", "MARKedvar")
+        .workwx_sign_of("MARKedagent", ["appid"])
+        .query([("token", "MARKedquery")])
+        .header("X-Request", "MARKedheader")
+        .timeout(Duration::from_secs(10))
+}
+
+/// What an XML body, a form or a query of APIv2 was signed with.
+fn signs(request: &http::Request<Bytes>) -> Vec<String> {
+    let body = String::from_utf8_lossy(request.body());
+    signs_in(&format!("{}\n{body}", request.uri()))
+}
+
+/// Both kinds of signs: hexadecimal digits in capitals.
+fn signs_in(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| {
+        let is_digit = |c: char| c.is_ascii_digit() || ('A'..='F').contains(&c);
+        matches!(word.len(), 32 | 64) && word.chars().all(is_digit)
+    });
+    words.map(str::to_owned).collect()
+}
+
 /// APIv2's requests, answers and notifications, whose bodies hold signs.
 fn apiv2(shown: &mut Shown, client: &Client) {
     let order = || {
@@ -557,6 +585,49 @@ fn apiv2(shown: &mut Shown, client: &Client) {
         path.post(fields).query([("MARKed", "MARKed")])
     };
     shown.debug("Request", &order().workwx_sign("MARKed"));
+    for request in [
+        order(),
+        filled_v2(client),
+        client
+            .v2()
+            .papay()
+            .entrustweb()
+            .get()
+            .query(json!({ "mch_id": "1900000109", "a": "MARKed" })),
+        client
+            .chain("v2/x")
+            .post(Media::new("MARKed.png", "MARKed").field("mch_id", "1900000109")),
+    ] {
+        shown.debug("Request", &request);
+        let (request, accept) = request.into_parts().unwrap();
+        shown.more.extend(signs(&request));
+        shown.debug("Answer", &accept);
+        for (status, body) in [
+            (200, "<xml><return_code>FAIL</return_code></xml>"),
+            (200, "<xml><return_code>SUCCESS</return_code></xml>"),
+            (502, "MARKed"),
+        ] {
+            let request = filled_v2(client);
+            let (_, accept) = request.into_parts().unwrap();
+            shown.error(&accept.accept(with_type(status, &[], body)).unwrap_err());
+        }
+    }
+    let agent = |secret: &str| {
+        let path = client.chain("v2/x");
+        let fields = json!({ "mch_id": "1900000109", "a": "MARKed" });
+        path.post(fields).workwx_sign_of(secret, ["b"])
+    };
+    for request in [
+        agent("MARKedagent"),
+        agent(""),
+        client
+            .chain("v2/x")
+            .post(json!({ "mch_id": "1900000109" }))
+            .workwx_sign("MARKedagent"),
+        client.chain("v3/x").get().workwx_sign("MARKedagent"),
+    ] {
+        shown.refused(request);
+    }
     let fields = json!({ "return_code": "SUCCESS", "attach": "MARKed" });
     let sign = hash::sign(hash::SignType::Md5, &fields, SECRET);
     let signed = |sign: &str| {
@@ -692,6 +763,8 @@ fn no_log_event_of_any_level_shows_a_signature_a_body_a_query_or_a_value() {
     for builder in [Sandbox::builder(), Sandbox::builder().http1_only()] {
         let sandbox = builder.start_blocking().unwrap();
         let client = sandbox.client();
+        let success = json!({ "return_code": "SUCCESS", "attach": "MARKed" });
+        sandbox.answer_with("POST", "/pay/*", CannedAnswer::xml(200, &success));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -706,14 +779,26 @@ fn no_log_event_of_any_level_shows_a_signature_a_body_a_query_or_a_value() {
                 }),
             )
         };
+        let debug_v2 = |client: &Client| {
+            let path = client.chain("v2/pay/orderquery");
+            path.request(
+                "POST",
+                json!({
+                    "xml": { "mch_id": "1900000109", "attach": "MARKed" }, "security": true,
+                    "query": { "b": "MARKed" }, "debug": true, "headers": { "X": "MARKed" },
+                }),
+            )
+        };
         for misbehaviour in [
             Misbehaviour::json(200, &json!({ "a": "MARKed" })),
+            Misbehaviour::Unsigned,
+            Misbehaviour::SignatureAltered,
             Misbehaviour::status(400, "PARAM_ERROR", "m"),
             Misbehaviour::redirect("https://evil.example/?token=MARKed"),
             Misbehaviour::html(200),
             Misbehaviour::CutAfterRead,
         ] {
-            for request in [filled as fn(&Client) -> Request, debug] {
+            for request in [filled as fn(&Client) -> Request, filled_v2, debug, debug_v2] {
                 sandbox.misbehave(misbehaviour.clone());
                 let _ = request(&client).wait();
                 sandbox.misbehave(misbehaviour.clone());
@@ -721,7 +806,12 @@ fn no_log_event_of_any_level_shows_a_signature_a_body_a_query_or_a_value() {
             }
         }
         for received in sandbox.received() {
-            let header = received.header("authorization").unwrap();
+            let Some(header) = received.header("authorization") else {
+                let found = signs_in(&String::from_utf8_lossy(received.body()));
+                assert!(!found.is_empty());
+                shown.more.extend(found);
+                continue;
+            };
             let (_, rest) = header.split_once("signature=\"").unwrap();
             shown.more.push(rest.trim_end_matches('"').to_owned());
         }
@@ -731,7 +821,7 @@ fn no_log_event_of_any_level_shows_a_signature_a_body_a_query_or_a_value() {
     assert!(events.iter().any(|event| event.contains("body_bytes")));
     // The layers below speak, too.
     assert!(events.iter().any(|event| event.starts_with("h2")));
-    assert!(shown.more.len() >= 20);
+    assert!(shown.more.len() >= 80);
     for event in events.iter() {
         shown.text(event);
     }

@@ -37,6 +37,8 @@ mod support;
 mod templates;
 mod unsent;
 mod v2;
+mod v2_cases;
+mod v2_sandbox;
 mod vectors;
 mod way;
 mod xml;

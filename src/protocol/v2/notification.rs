@@ -72,7 +72,9 @@ pub(crate) fn notification(
 /// Opens a refund's `req_info`: the same error for everything that is wrong after base64.
 fn opened(req_info: &str, secret: &str) -> Result<Value> {
     let key = Zeroizing::new(hash::md5(secret, ""));
-    let xml = aes_ecb::decrypt(req_info.trim(), key.as_bytes())?;
+    // Base64 may be folded, which PHP does not mind either.
+    let req_info: String = req_info.split_ascii_whitespace().collect();
+    let xml = aes_ecb::decrypt(req_info, key.as_bytes())?;
     transformer::to_value(&xml).map_err(|_| aes_ecb::unreadable())
 }
 
