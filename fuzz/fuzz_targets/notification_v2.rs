@@ -60,9 +60,9 @@ fn came(body: &[u8]) {
         Ok(notification) => {
             let mut fields = notification.data().clone();
             let sign = fields["sign"].take();
-            let is_genuine = GENUINE.iter().any(|(genuine, made)| {
-                *made == sign && text_of(genuine) == text_of(&fields)
-            });
+            let is_genuine = GENUINE
+                .iter()
+                .any(|(genuine, made)| *made == sign && text_of(genuine) == text_of(&fields));
             assert!(is_genuine, "fields that were not signed were trusted");
         }
         Err(error) => shown(&error),
