@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use crate::error::{Error, Result};
 use crate::pem;
+use crate::transport::failover::Origin;
 
 const BASE_WANTED: &str = "an absolute https address such as https://api.mch.weixin.qq.com/, \
      without query, fragment or credentials";
@@ -90,6 +91,10 @@ impl Base {
     /// The host, and its port where it is not the scheme's own.
     pub(crate) fn host(&self) -> &str {
         self.authority.as_str()
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        (self.scheme.clone(), self.authority.clone())
     }
 }
 

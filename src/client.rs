@@ -27,9 +27,11 @@ use crate::protocol::v2;
 use crate::request::Request;
 use crate::rsa::{PrivateKey, PublicKey};
 use crate::signer::{MerchantKey, Signer, Verifier};
+use crate::transport::failover::Entrances;
 use crate::transport::{Identity, Transport};
 
 const DEFAULT_BASE: &str = "https://api.mch.weixin.qq.com/";
+const DEFAULT_SECOND: &str = "https://api2.mch.weixin.qq.com/";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const APIV3_KEY_BYTES: usize = 32;
@@ -77,6 +79,14 @@ struct Inner {
     table: FrozenMap<&'static str, Box<Chain>>,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(apiv3) = &self.core.v3 {
+            apiv3.platform.abort_background();
+        }
+    }
+}
+
 /// What every chain and request of a client shares.
 pub(crate) struct Core {
     pub(crate) mchid: String,
@@ -86,6 +96,8 @@ pub(crate) struct Core {
     pub(crate) base: Base,
     /// Whether `base` was given, so that an endpoint's own host does not count.
     pub(crate) has_own_base: bool,
+    /// Where requests to `base` go when it can't be reached.
+    pub(crate) entrances: Option<Entrances>,
     pub(crate) plain_http: Option<String>,
     /// The setting whose key is public, so that no real host may be spoken to.
     pub(crate) published: Option<&'static str>,
@@ -433,6 +445,7 @@ pub struct ClientBuilder {
     apiv3_key: Option<Zeroizing<String>>,
     secret: Option<Zeroizing<String>>,
     base_uri: Option<String>,
+    second_entrance: Option<Option<String>>,
     plain_http: Option<String>,
     roots: Vec<CertificateDer<'static>>,
     transport: Option<Arc<Transport>>,
@@ -566,6 +579,22 @@ impl ClientBuilder {
         self
     }
 
+    /// Where requests to [`base_uri`](Self::base_uri) go when its name, TCP or TLS fails or times out;
+    /// by default `https://api2.mch.weixin.qq.com/` for the default base, and none for another.
+    ///
+    /// Only what provably did not arrive goes there, signed anew. The base is tried again after a
+    /// minute. A certificate that does not verify never moves on. Its path must be the base's.
+    pub fn second_entrance(mut self, address: impl Into<String>) -> Self {
+        self.second_entrance = Some(Some(address.into()));
+        self
+    }
+
+    /// Turns the [`second_entrance`](Self::second_entrance) off.
+    pub fn without_second_entrance(mut self) -> Self {
+        self.second_entrance = Some(None);
+        self
+    }
+
     /// Allows plain http to this one host, besides loopback: a sandbox in a container, say. Never
     /// a name of WeChat Pay's.
     pub fn allow_plain_http(mut self, host: impl Into<String>) -> Self {
@@ -644,6 +673,12 @@ impl ClientBuilder {
         let has_own_base = self.base_uri.is_some();
         let base = self.base_uri.as_deref().unwrap_or(DEFAULT_BASE);
         let base = Base::parse(base, plain_http.as_deref())?;
+        let second = match self.second_entrance {
+            Some(second) => second,
+            None => is_default(&base).then(|| DEFAULT_SECOND.to_owned()),
+        };
+        let second = second.map(|second| check_second(&second, &base, plain_http.as_deref()));
+        let second = second.transpose()?;
         check_secret(self.secret.as_deref())?;
         let identity = identity_of(
             self.merchant.as_ref(),
@@ -686,6 +721,10 @@ impl ClientBuilder {
                 is_published(key).then_some("merchant.key")
             });
         check_published(published, &base)?;
+        if let Some(second) = &second {
+            check_published(published, second)?;
+        }
+        let entrances = second.map(|second| Entrances::new(base.origin(), second.origin()));
         let transport = match self.transport {
             None => Arc::new(Transport::new(self.roots)?),
             Some(shared) if shared.trusts(&self.roots) => shared,
@@ -704,6 +743,7 @@ impl ClientBuilder {
             secret: self.secret,
             base,
             has_own_base,
+            entrances,
             plain_http,
             published,
             headers: self.headers,
@@ -941,6 +981,34 @@ fn check_platform(
         ));
     }
     Ok((serial, public))
+}
+
+/// Whether this is the address that requests go to by default.
+fn is_default(base: &Base) -> bool {
+    Base::parse(DEFAULT_BASE, None)
+        .is_ok_and(|default| default.origin() == base.origin() && default.prefix == base.prefix)
+}
+
+/// A second entrance, which differs from the first in its host alone.
+fn check_second(address: &str, base: &Base, plain_http: Option<&str>) -> Result<Base> {
+    let second = Base::parse(address, plain_http).map_err(|error| match error {
+        Error::Config(config) => Error::config("second_entrance", config.given(), config.wanted()),
+        error => error,
+    })?;
+    if second.prefix == base.prefix && second.origin() != base.origin() {
+        return Ok(second);
+    }
+    Err(Error::config(
+        "second_entrance",
+        format!(
+            "{}{} beside {}{}",
+            second.host(),
+            second.prefix,
+            base.host(),
+            base.prefix
+        ),
+        "another host, with the path of base_uri, since the path is signed",
+    ))
 }
 
 fn check_mchid(mchid: Option<String>) -> Result<String> {

@@ -1,11 +1,13 @@
 //! A request from what was asked to what is signed and sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::catalogue::{self, tree};
@@ -14,7 +16,8 @@ use crate::client::{Apiv3, Core};
 use crate::error::Short;
 use crate::error::{Endpoint, Error, Phase, Result, SignedMessage};
 use crate::formatter;
-use crate::payload::Payload;
+use crate::options::Limit;
+use crate::payload::{Content, Payload};
 use crate::platform::{Store, Trust};
 use crate::protocol::v2::request::Workwx;
 use crate::protocol::v3::{self, Stamp};
@@ -25,7 +28,8 @@ use crate::sensitive;
 use crate::sensitive::By;
 use crate::signer::MerchantKey;
 use crate::transport::body::Body;
-use crate::transport::{Call, Driver, Failure, Limits, Transport, drive_until};
+use crate::transport::failover::Origin;
+use crate::transport::{Call, Driver, Failure, Limits, Outcome, Transport, drive_until};
 
 /// Where a request goes.
 pub(crate) struct Destination {
@@ -38,6 +42,12 @@ pub(crate) struct Destination {
     pub(crate) query: Query,
     /// The path of a call to APIv2, without what stands before it.
     pub(crate) apiv2: Option<String>,
+}
+
+impl Destination {
+    fn origin(&self) -> Origin {
+        (self.scheme.clone(), self.authority.clone())
+    }
 }
 
 /// Which fields are to be encrypted.
@@ -350,21 +360,96 @@ enum Seal {
 }
 
 impl Sealed {
-    /// Reads what the body has to be read for, where the thread must not be blocked.
-    pub(crate) async fn read(&mut self) -> Result<()> {
-        let payload = std::mem::replace(&mut self.draft.payload, Payload::none());
-        let prepared = payload.prepare().await;
-        self.draft.payload = prepared.map_err(|error| error.at(&self.draft.endpoint))?;
-        Ok(())
+    /// Makes the body what it is on the wire.
+    pub(crate) async fn ready(mut self, driver: Driver) -> Result<Ready> {
+        let payload = self.take_payload();
+        let content = payload.into_content(driver).await;
+        self.with(content)
     }
 
-    pub(crate) fn compose(self) -> Result<Unsigned> {
+    /// The same on this thread.
+    pub(crate) fn ready_here(mut self) -> Result<Ready> {
+        let content = self.take_payload().into_content_here();
+        self.with(content)
+    }
+
+    fn take_payload(&mut self) -> Payload {
+        std::mem::replace(&mut self.draft.payload, Payload::none())
+    }
+
+    fn with(self, content: Result<Content>) -> Result<Ready> {
+        let content = content.map_err(|error| error.at(&self.draft.endpoint))?;
+        Ok(Ready {
+            draft: self.draft,
+            seal: self.seal,
+            content,
+        })
+    }
+}
+
+/// A request that can be signed and sent, as often as it is proved that it did not arrive.
+pub(crate) struct Ready {
+    draft: Draft,
+    seal: Seal,
+    content: Content,
+}
+
+/// How often a request is given to a connection that had just been closed.
+const MOST_GIVEN_BACK: u32 = 3;
+
+impl Ready {
+    /// Signs and sends. What provably did not arrive is signed anew and sent again: where a
+    /// connection was closed before a byte was written, and where an entrance can't be reached.
+    pub(crate) async fn send(&self, driver: Driver) -> Result<(Exchange, Outcome)> {
+        let own = self.draft.destination.origin();
+        let entrances = self.draft.core.entrances.as_ref();
+        let order = entrances.and_then(|entrances| entrances.order(&own, driver.now()));
+        let [mut origin, other] = order.unwrap_or([&own, &own]);
+        let mut given_back = 0;
+        loop {
+            let signed = self.compose(origin)?.sign(driver).await?;
+            let (call, exchange) = signed.split();
+            let outcome = call.run(driver).await;
+            let is_unreachable = outcome.as_ref().is_err_and(Failure::is_unreachable);
+            if let Some(entrances) = entrances {
+                entrances.saw(origin, !is_unreachable, driver.now());
+            }
+            match &outcome {
+                Err(failure) if failure.is_given_back() && given_back < MOST_GIVEN_BACK => {
+                    given_back += 1;
+                    tracing::debug!(host = %origin.1, "a connection had been closed; sent again");
+                }
+                Err(_) if is_unreachable && origin != other => {
+                    tracing::warn!(host = %origin.1, other = %other.1, "unreachable; sent to the other entrance");
+                    origin = other;
+                }
+                _ => return Ok((exchange, outcome)),
+            }
+        }
+    }
+
+    /// Begins anew, as another attempt: with the limit of the request, or what is left of that of all
+    /// attempts.
+    pub(crate) fn restart(&mut self, now: Instant, remaining: Option<Duration>) {
+        let limits = &mut self.draft.limits;
+        limits.started = now;
+        limits.whole = match (limits.whole.0, remaining) {
+            (Some(own), Some(remaining)) => Limit(Some(own.min(remaining))),
+            (own, remaining) => Limit(own.or(remaining)),
+        };
+    }
+
+    /// The request towards the host that it was made for, unsigned.
+    pub(crate) fn compose_once(&self) -> Result<Unsigned> {
+        self.compose(&self.draft.destination.origin())
+    }
+
+    fn compose(&self, origin: &Origin) -> Result<Unsigned> {
         let Draft {
             core,
             endpoint,
             method,
             destination,
-            payload,
             headers: own,
             limits,
             transport,
@@ -372,57 +457,55 @@ impl Sealed {
             is_exempt,
             debug,
             ..
-        } = self.draft;
-        let is_json = payload.is_json();
-        let content = payload
-            .into_content()
-            .map_err(|error| error.at(&endpoint))?;
-        let (headers, terms) = match self.seal {
-            Seal::V2(terms) => (v2::headers(), Terms::V2(terms)),
+        } = &self.draft;
+        let (headers, terms) = match &self.seal {
+            Seal::V2(terms) => (v2::headers(), Terms::V2(terms.clone())),
             Seal::V3 { trust, announced } => {
                 let stamp = Stamp {
                     timestamp: formatter::now(),
                     nonce: formatter::nonce(),
                 };
                 let target = destination.target.as_str().to_owned();
+                let body = self.content.signed().clone();
                 let terms = v3::Terms {
-                    signed: v3::message(method.clone(), target, stamp, content.signed),
-                    is_signed,
-                    trust,
-                    is_exempt,
+                    signed: v3::message(method.clone(), target, stamp, body),
+                    is_signed: *is_signed,
+                    trust: trust.clone(),
+                    is_exempt: *is_exempt,
                     verdict: None,
                 };
-                let headers = v3::headers(is_json, announced.as_deref());
+                let headers = v3::headers(self.content.is_json(), announced.as_deref());
                 (headers, Terms::V3(terms))
             }
         };
-        let mut headers = protocol::headers(headers, &core, &own);
+        let mut headers = protocol::headers(headers, core, own);
         headers.remove(header::AUTHORIZATION);
-        if let Some(content_type) = content.content_type {
-            headers.insert(header::CONTENT_TYPE, content_type);
+        if let Some(content_type) = self.content.content_type() {
+            headers.insert(header::CONTENT_TYPE, content_type.clone());
         }
-        let host = destination.authority.as_str().to_owned();
+        let (scheme, authority) = origin.clone();
+        let host = authority.as_str().to_owned();
         let uri = Uri::builder()
-            .scheme(destination.scheme)
-            .authority(destination.authority)
-            .path_and_query(destination.target)
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query(destination.target.clone())
             .build()
             .map_err(|_| Error::request("the address can't be put together", "another path"))?;
-        let mut request = http::Request::new(content.body);
-        *request.method_mut() = method;
+        let mut request = http::Request::new(self.content.body());
+        *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        if debug || core.debug {
+        if *debug || core.debug {
             tracing::info!(%endpoint, %host, body_bytes = request.body().length(), "request");
         }
         Ok(Unsigned(Outgoing {
             request,
-            limits,
-            transport,
+            limits: *limits,
+            transport: Arc::clone(transport),
             exchange: Exchange {
-                core,
+                core: Arc::clone(core),
                 sent: Sent {
-                    endpoint,
+                    endpoint: endpoint.clone(),
                     host,
                     deadline: limits.deadline(),
                     terms,

@@ -167,6 +167,16 @@ impl Error {
         }
     }
 
+    /// The attempts before the one that this error is about, where
+    /// [`Request::retry`](crate::Request::retry) made several; the first one first.
+    pub fn attempts(&self) -> &[Attempt] {
+        match self {
+            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => &error.attempts,
+            Self::Api(error) => &error.attempts,
+            _ => &[],
+        }
+    }
+
     /// The text that was signed for this request, without the signature; of APIv2 without the key, too.
     ///
     /// Of an answer or a notification of APIv2 whose sign is wrong it is the text that this sign should
@@ -194,6 +204,30 @@ impl Error {
             Self::Redirect(error) => Some(error.answer),
             _ => None,
         }
+    }
+
+    /// Whether it may pass by itself, for a request that changes nothing more when it is repeated.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Transport(_)) || self.is_retryable()
+    }
+
+    /// How long the answer asks to wait, in seconds.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let header = header_text(self.answer_headers()?, header::RETRY_AFTER.as_str())?;
+        header.trim().parse().ok().map(Duration::from_secs)
+    }
+
+    /// Lists the attempts before this one. If one of them may have arrived, the request may have.
+    pub(crate) fn after(mut self, attempts: Vec<Attempt>) -> Self {
+        match &mut self {
+            Self::Connect(error) | Self::Timeout(error) | Self::Transport(error) => {
+                error.may_have_been_sent |= attempts.iter().any(Attempt::may_have_been_sent);
+                error.attempts = attempts;
+            }
+            Self::Api(error) => error.attempts = attempts,
+            _ => {}
+        }
+        self
     }
 
     fn answer_headers(&self) -> Option<&HeaderMap> {
@@ -517,6 +551,7 @@ pub struct NetworkError {
     pub(crate) may_have_been_sent: bool,
     pub(crate) limit: Option<(&'static str, Duration)>,
     pub(crate) cause: Option<Cause>,
+    pub(crate) attempts: Vec<Attempt>,
     pub(crate) signed: Option<Signed>,
 }
 
@@ -551,6 +586,7 @@ impl fmt::Display for NetworkError {
         if let Some(cause) = self.cause.as_deref() {
             f.write_str(&with_causes(cause))?;
         }
+        write!(f, "{}", Before(&self.attempts))?;
         f.write_str(if self.may_have_been_sent {
             "; the request may have been received: query before repeating it"
         } else {
@@ -575,6 +611,62 @@ impl fmt::Debug for NetworkError {
 impl StdError for NetworkError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// One of several attempts to make a request, which failed.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    outcome: String,
+    may_have_been_sent: bool,
+}
+
+impl Attempt {
+    pub(crate) fn of(error: &Error) -> Self {
+        let outcome = match error {
+            Error::Api(error) => {
+                let outcome = format!("{} {}", error.status().as_u16(), Short(error.code()));
+                outcome.trim_end().to_owned()
+            }
+            Error::Timeout(error) => format!("{} {} took too long", error.phase, error.host),
+            Error::Connect(error) | Error::Transport(error) => {
+                format!("{} {} failed", error.phase, error.host)
+            }
+            other => other.to_string(),
+        };
+        Self {
+            outcome,
+            may_have_been_sent: error.may_have_been_sent(),
+        }
+    }
+
+    /// How it ended, in a few words.
+    pub fn outcome(&self) -> &str {
+        &self.outcome
+    }
+
+    /// Whether WeChat Pay may have received it.
+    pub fn may_have_been_sent(&self) -> bool {
+        self.may_have_been_sent
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.outcome)
+    }
+}
+
+/// The attempts before the last one, in an error.
+struct Before<'a>(&'a [Attempt]);
+
+impl fmt::Display for Before<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, attempt) in self.0.iter().enumerate() {
+            let lead = if index == 0 { "; before it: " } else { ", " };
+            write!(f, "{lead}{}", OneLine(&attempt.outcome))?;
+        }
+        Ok(())
     }
 }
 
@@ -635,6 +727,7 @@ pub struct ApiError {
     pub(crate) signature: SignatureState,
     pub(crate) hint: Option<String>,
     pub(crate) signed: Option<Signed>,
+    pub(crate) attempts: Vec<Attempt>,
 }
 
 /// Whether an error's answer carried a signature, and whether it is right.
@@ -746,6 +839,7 @@ impl fmt::Display for ApiError {
         if self.signature == SignatureState::Invalid {
             f.write_str("; the signature this answer carries does not verify")?;
         }
+        write!(f, "{}", Before(&self.attempts))?;
         let is_failure_of_theirs =
             self.answer.status().is_server_error() || self.code() == "SYSTEMERROR";
         if is_failure_of_theirs && !self.endpoint.has_no_effect() {

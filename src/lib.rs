@@ -228,8 +228,8 @@ pub use chain::Chain;
 pub use client::{Client, ClientBuilder};
 pub use crypto::{aes_ecb, aes_gcm, hash};
 pub use error::{
-    ApiError, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase, RedirectError,
-    RequestError, Result, SignatureState, TemplateError, VerifyError,
+    ApiError, Attempt, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase,
+    RedirectError, RequestError, Result, SignatureState, TemplateError, VerifyError,
 };
 pub use media::Media;
 pub use notification::{Incoming, Notification, NotificationHeaders};
@@ -241,3 +241,4 @@ pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys}
 pub use request::{Request, ResponseFuture, Signing};
 pub use response::Response;
 pub use signer::{ServiceError, ServiceFuture, Signer, Verifier};
+pub use transport::retry::Retry;

@@ -15,6 +15,7 @@ use crate::media::{Media, Upload};
 use crate::protocol::v2::request::Fields;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::By;
+use crate::transport::Driver;
 use crate::transport::body::Body;
 
 /// The largest whole number that every float of JSON can tell from its neighbours: 2^53.
@@ -31,17 +32,42 @@ pub(crate) enum Kind {
     Json(Value),
     Raw(Bytes),
     Media(Box<Media>),
-    /// A media whose digest is known.
+}
+
+/// What a payload comes to, for as many attempts as are made.
+#[derive(Clone)]
+pub(crate) enum Content {
+    Bytes { bytes: Bytes, is_json: bool },
     Upload(Box<Upload>),
 }
 
-/// What a payload comes to.
-pub(crate) struct Content {
+impl Content {
     /// What is signed: all of the body, but of an upload its `meta` only.
-    pub(crate) signed: Bytes,
-    pub(crate) body: Body,
+    pub(crate) fn signed(&self) -> &Bytes {
+        match self {
+            Self::Bytes { bytes, .. } => bytes,
+            Self::Upload(upload) => &upload.meta,
+        }
+    }
+
+    pub(crate) fn body(&self) -> Body {
+        match self {
+            Self::Bytes { bytes, .. } => bytes.clone().into(),
+            Self::Upload(upload) => upload.body(),
+        }
+    }
+
     /// Of an upload, whose boundary only it can tell.
-    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) fn content_type(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Bytes { .. } => None,
+            Self::Upload(upload) => Some(&upload.content_type),
+        }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::Bytes { is_json: true, .. })
+    }
 }
 
 impl Payload {
@@ -49,16 +75,20 @@ impl Payload {
         Self(Kind::None)
     }
 
-    /// Reads what has to be read, without blocking the thread that polls.
-    pub(crate) async fn prepare(self) -> Result<Self> {
+    /// What is signed and sent. A media is read for its digest: on this thread where the caller
+    /// blocks on it anyway, else on one that may be blocked.
+    pub(crate) async fn into_content(self, driver: Driver) -> Result<Content> {
         match self.0 {
-            Kind::Media(media) => Ok(Self(Kind::Upload(Box::new(media.prepare().await?)))),
-            other => Ok(Self(other)),
+            Kind::Media(media) if matches!(driver, Driver::Caller) => {
+                Ok(Content::Upload(Box::new(media.prepare().await?)))
+            }
+            kind => Self(kind).into_content_here(),
         }
     }
 
-    /// What is signed and sent. A media that was not prepared is read on this thread.
-    pub(crate) fn into_content(self) -> Result<Content> {
+    /// The same on this thread.
+    pub(crate) fn into_content_here(self) -> Result<Content> {
+        let is_json = matches!(self.0, Kind::Json(_));
         let bytes = match self.0 {
             Kind::None => Bytes::new(),
             Kind::Raw(bytes) => bytes,
@@ -66,14 +96,11 @@ impl Payload {
                 refuse_options(&value)?;
                 compact(&value).into()
             }
-            Kind::Media(media) => return Ok(media.prepare_here(&|| true)?.into()),
-            Kind::Upload(upload) => return Ok((*upload).into()),
+            Kind::Media(media) => {
+                return Ok(Content::Upload(Box::new(media.prepare_here(&|| true)?)));
+            }
         };
-        Ok(Content {
-            signed: bytes.clone(),
-            body: bytes.into(),
-            content_type: None,
-        })
+        Ok(Content::Bytes { bytes, is_json })
     }
 
     /// Takes out the fields of a request to APIv2, in one piece or several, which were not looked at yet.
@@ -89,8 +116,6 @@ impl Payload {
             // Refused there, like any other text: its sign can't be known.
             Kind::Raw(_) => vec![Value::String(String::new())],
             Kind::Media(media) => media.pieces()?,
-            // Nothing prepares it before it is signed.
-            Kind::Upload(_) => Vec::new(),
         })
     }
 
@@ -113,7 +138,6 @@ impl Payload {
             Kind::Json(value) => Some(Cow::Borrowed(value)),
             Kind::Raw(bytes) => serde_json::from_slice(bytes).ok().map(Cow::Owned),
             Kind::Media(media) => media.own_meta().map(Cow::Borrowed),
-            Kind::Upload(_) => None,
         }
     }
 
@@ -129,25 +153,10 @@ impl Payload {
                 None => "sensitive: the upload has no meta of its own",
                 meta => return Ok(meta),
             },
-            Kind::Upload(_) => "sensitive: the upload is prepared already",
             Kind::None => "sensitive: there is no body",
             Kind::Raw(_) => "sensitive: the body is text already, which goes byte for byte",
         };
         Err(Error::request(problem, "the body as a Value"))
-    }
-
-    pub(crate) fn is_json(&self) -> bool {
-        matches!(self.0, Kind::Json(_))
-    }
-}
-
-impl From<Upload> for Content {
-    fn from(upload: Upload) -> Self {
-        Self {
-            body: upload.body(),
-            signed: upload.meta,
-            content_type: Some(upload.content_type),
-        }
     }
 }
 
@@ -157,7 +166,7 @@ impl fmt::Debug for Payload {
             Kind::None => f.write_str("Payload(none)"),
             Kind::Json(_) => f.write_str("Payload(JSON)"),
             Kind::Raw(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
-            Kind::Media(_) | Kind::Upload(_) => f.write_str("Payload(media)"),
+            Kind::Media(_) => f.write_str("Payload(media)"),
         }
     }
 }
@@ -330,10 +339,10 @@ mod tests {
             json!({"query": {}, "headers": {}}),
             json!("{}"),
         ] {
-            assert!(Payload::from(body).into_content().is_err());
+            assert!(Payload::from(body).into_content_here().is_err());
         }
         for body in [json!({"body": "x"}), json!({"query": 1}), json!([1])] {
-            Payload::from(body).into_content().unwrap();
+            Payload::from(body).into_content_here().unwrap();
         }
     }
 }

@@ -9,6 +9,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::time::sleep;
 
 use crate::address::{Absolute, Base};
 use crate::answer::{Answer, finish};
@@ -17,7 +18,7 @@ use crate::chain::PathText;
 use crate::client::{Core, check_published};
 #[cfg(feature = "aws-lc-rs")]
 use crate::draft::Sensitive;
-use crate::draft::{AskedOfV2, Destination, Draft, Outgoing};
+use crate::draft::{AskedOfV2, Destination, Draft, Ready};
 use crate::error::{Endpoint, Error, Result};
 use crate::options::{self, Limit, kind};
 use crate::payload::Payload;
@@ -30,7 +31,8 @@ use crate::response::Response;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive;
 use crate::template;
-use crate::transport::{Driver, Limits, Transport, block_on};
+use crate::transport::retry::Retry;
+use crate::transport::{Driver, Limits, Transport, block_on, drive};
 
 /// One call on its way: options first, then `.await` or [`.wait()`](Self::wait).
 ///
@@ -50,6 +52,7 @@ pub struct Request {
     connect_timeout: Option<Limit>,
     base: Option<Base>,
     debug: bool,
+    retry: Option<Retry>,
     #[cfg(feature = "aws-lc-rs")]
     sensitive: Sensitive,
     apiv2: Apiv2,
@@ -91,6 +94,7 @@ impl Request {
             connect_timeout: None,
             base: None,
             debug: false,
+            retry: None,
             #[cfg(feature = "aws-lc-rs")]
             sensitive: Sensitive::default(),
             apiv2: Apiv2::default(),
@@ -306,6 +310,21 @@ impl Request {
         self.only_v3.get_or_insert((name, wanted));
     }
 
+    /// Makes the request again when it may succeed then: see [`Retry`].
+    ///
+    /// Without this nothing is ever sent again, unless it is proved that it did not arrive.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        if !retry.is_idempotent && self.method != Method::GET {
+            self.remember(Error::request(
+                format!("Retry::reads() for a {}", self.method),
+                "Retry::idempotent(), if the request has a number of its own by which WeChat Pay \
+                 carries it out once",
+            ));
+        }
+        self.retry = Some(retry);
+        self
+    }
+
     /// Another base address for this request, which passes the checks of the builder's.
     pub fn base_uri(mut self, address: impl AsRef<str>) -> Self {
         let base = Base::parse(address.as_ref(), self.core.plain_http.as_deref());
@@ -331,8 +350,8 @@ impl Request {
     /// # Errors
     /// What [`wait`](Self::wait) would refuse before sending.
     pub fn into_http(self) -> Result<http::Request<Bytes>> {
-        let unsigned = self.draft(Driver::Own)?.seal()?.compose()?;
-        unsigned.sign_here()?.into_http()
+        let ready = self.draft(Driver::Own)?.seal()?.ready_here()?;
+        ready.compose_once()?.sign_here()?.into_http()
     }
 
     /// The signed request, and what verifies the answer that another HTTP client brought back.
@@ -352,7 +371,8 @@ impl Request {
             let wanted = ".sign().await, and accept_async() of the Answer it gives";
             return Err(Error::request(part, wanted).at(&draft.endpoint));
         }
-        draft.seal()?.compose()?.sign_here()?.into_parts()
+        let ready = draft.seal()?.ready_here()?;
+        ready.compose_once()?.sign_here()?.into_parts()
     }
 
     /// The signed request and what verifies its answer, as [`into_parts`](Self::into_parts), after
@@ -362,10 +382,30 @@ impl Request {
     }
 
     async fn go(self, driver: Driver) -> Result<Response> {
-        let outgoing = self.prepare(driver).await?;
-        let (call, exchange) = outgoing.split();
-        let answer = call.run(driver).await;
-        finish(exchange, answer, driver).await
+        let retry = self.retry.clone();
+        let mut ready = self.prepare(driver).await?;
+        let Some(retry) = retry else {
+            return attempt(&ready, driver).await;
+        };
+        let mut plan = retry.plan(driver.now());
+        loop {
+            let error = match attempt(&ready, driver).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let Some(pause) = plan.pause(&error, driver.now()) else {
+                return Err(plan.into_error(error));
+            };
+            tracing::warn!(%error, pause = pause.as_secs_f64(), "made again after a pause");
+            plan.failed(&error);
+            // A timer belongs to the runtime on which it is made.
+            let paused = drive(driver, async move { sleep(pause).await });
+            if paused.await.is_err() {
+                return Err(plan.into_error(error));
+            }
+            let now = driver.now();
+            ready.restart(now, plan.remaining(now));
+        }
     }
 
     pub(crate) fn with_options(mut self, method: &str, options: Value) -> Self {
@@ -535,7 +575,7 @@ impl Request {
     }
 
     /// Everything that is done before a byte leaves.
-    async fn prepare(self, driver: Driver) -> Result<Outgoing> {
+    async fn prepare(self, driver: Driver) -> Result<Ready> {
         let draft = self.draft(driver)?;
         if let Some(store) = draft.wanting() {
             let fetched = refreshed(&draft.core, &store, driver, draft.limits.deadline()).await;
@@ -550,11 +590,7 @@ impl Request {
         {
             refresh_in_background(&draft.core, store, driver);
         }
-        let mut sealed = draft.seal()?;
-        if matches!(driver, Driver::Caller) {
-            sealed.read().await?;
-        }
-        sealed.compose()?.sign(driver).await
+        draft.seal()?.ready(driver).await
     }
 
     /// The request as it was asked for, with its mistakes found and its address known.
@@ -767,6 +803,12 @@ fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
     limit.map_err(|(given, wanted)| (format!("the option {name}: {given}"), wanted))
 }
 
+/// One attempt: sent, and its answer judged.
+async fn attempt(ready: &Ready, driver: Driver) -> Result<Response> {
+    let (exchange, outcome) = ready.send(driver).await?;
+    finish(exchange, outcome, driver).await
+}
+
 impl IntoFuture for Request {
     type Output = Result<Response>;
     type IntoFuture = ResponseFuture;
@@ -794,7 +836,8 @@ impl Signing {
     }
 
     async fn go(self, driver: Driver) -> Result<(http::Request<Bytes>, Answer)> {
-        self.0.prepare(driver).await?.into_parts()
+        let ready = self.0.prepare(driver).await?;
+        ready.compose_once()?.sign(driver).await?.into_parts()
     }
 }
 

@@ -201,18 +201,17 @@ impl Platform {
         background.push(task);
     }
 
+    /// Ends the refreshes that no request waits for.
+    pub(crate) fn abort_background(&self) {
+        for task in self.background().iter() {
+            task.abort();
+        }
+    }
+
     fn background(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
         self.background
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Platform {
-    fn drop(&mut self) {
-        for task in self.background().iter() {
-            task.abort();
-        }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::Method;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use tokio::sync::Mutex;
@@ -14,13 +13,13 @@ use tokio::time::Instant;
 use super::certificate::{self, PlatformCertificate};
 use super::{KeySet, is_public_key_id};
 use crate::client::Core;
-use crate::draft::{Destination, Draft, Unsigned};
+use crate::draft::{Destination, Draft};
 use crate::error::{Check, Endpoint, Error, Phase, Result};
 use crate::formatter;
 use crate::pending::Pending;
-use crate::protocol::{Exchange, Sent, plain};
+use crate::protocol::{Exchange, plain};
 use crate::query::Query;
-use crate::transport::{Driver, Failure, block_on, drive_until, spawn};
+use crate::transport::{Driver, Outcome, block_on, drive_until, spawn};
 
 /// The shortest time between two fetches that succeeded.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -211,7 +210,7 @@ pub(crate) async fn refreshed(
     deadline: Option<(Duration, Instant)>,
 ) -> Result<()> {
     let seen = store.state().ended;
-    let work = refresh(Arc::downgrade(core), Arc::clone(store), seen);
+    let work = refresh(Arc::clone(core), Arc::clone(store), seen);
     let failure = match drive_until(driver, deadline, Phase::Certificates, work).await {
         Ok(outcome) => return outcome,
         Err(failure) => failure,
@@ -229,7 +228,7 @@ pub(crate) fn refresh_in_background(core: &Arc<Core>, store: &Arc<Store>, driver
         return;
     }
     let seen = store.state().ended;
-    let work = refresh(Arc::downgrade(core), Arc::clone(store), seen);
+    let work = refresh(Arc::clone(core), Arc::clone(store), seen);
     let task = spawn(driver, async move {
         if let Err(error) = work.await {
             tracing::warn!(%error, "platform certificates could not be refreshed");
@@ -240,16 +239,13 @@ pub(crate) fn refresh_in_background(core: &Arc<Core>, store: &Arc<Store>, driver
     }
 }
 
-/// It holds the client only for moments, so that it does not outlive it.
-async fn refresh(core: Weak<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
+async fn refresh(core: Arc<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
     let _turn = store.turn.lock().await;
     let state = store.state();
     if state.ended != seen || !state.may_fetch(Instant::now()) {
         return state.outcome();
     }
-    let Some(fetched) = fetch(&core, &store.place).await else {
-        return Ok(());
-    };
+    let fetched = fetch(&core, &store.place).await;
     let now = Instant::now();
     match fetched {
         Ok(certificates) => {
@@ -268,25 +264,8 @@ async fn refresh(core: Weak<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
     }
 }
 
-/// The certificates of a host; `None` when the client is gone.
-async fn fetch(core: &Weak<Core>, place: &Place) -> Option<Result<Vec<PlatformCertificate>>> {
-    let unsigned = begin(&core.upgrade()?, place);
-    let signed = match unsigned {
-        Ok(unsigned) => unsigned.sign(Driver::Caller).await,
-        Err(error) => Err(error),
-    };
-    let (call, exchange) = match signed {
-        Ok(signed) => signed.split(),
-        Err(error) => return Some(Err(error)),
-    };
-    // It does not keep the client while the answer is awaited.
-    let sent = exchange.sent;
-    drop(exchange.core);
-    let answer = call.run(Driver::Caller).await;
-    Some(settle(core.upgrade()?, sent, answer))
-}
-
-fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
+/// The certificates of a host.
+async fn fetch(core: &Arc<Core>, place: &Place) -> Result<Vec<PlatformCertificate>> {
     let destination = Destination {
         scheme: place.scheme.clone(),
         authority: place.authority.clone(),
@@ -295,18 +274,15 @@ fn begin(core: &Arc<Core>, place: &Place) -> Result<Unsigned> {
         query: Query::default(),
         apiv2: None,
     };
-    Draft::get(core, place.endpoint(), destination)
-        .seal()?
-        .compose()
+    let draft = Draft::get(core, place.endpoint(), destination);
+    let (exchange, outcome) = draft.seal()?.ready_here()?.send(Driver::Caller).await?;
+    settle(exchange, outcome)
 }
 
 /// Trusts an answer whose certificates the APIv3 key opens and one of which signed it.
-fn settle(
-    core: Arc<Core>,
-    sent: Sent,
-    answer: std::result::Result<http::Response<Bytes>, Failure>,
-) -> Result<Vec<PlatformCertificate>> {
-    let answer = match answer {
+fn settle(exchange: Exchange, outcome: Outcome) -> Result<Vec<PlatformCertificate>> {
+    let Exchange { core, sent } = exchange;
+    let answer = match outcome {
         Ok(answer) => plain(answer),
         Err(failure) => return Err(failure.into_error(sent.endpoint, sent.host, None)),
     };

@@ -208,6 +208,7 @@ impl Exchange {
                     body: refusal.data,
                     signature: refusal.signature,
                     signed: Some(terms.signed()),
+                    attempts: Vec::new(),
                 })));
             }
             Outcome::Untrusted(distrust) => {

@@ -124,6 +124,7 @@ pub(crate) fn headers() -> HeaderMap {
 }
 
 /// By what an answer is judged.
+#[derive(Clone)]
 pub(crate) struct Terms {
     /// Without a prefix of base_uri.
     pub(crate) path: String,

@@ -9,7 +9,9 @@
 
 pub(crate) mod body;
 mod connect;
+pub(crate) mod failover;
 mod identity;
+pub(crate) mod retry;
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -48,7 +50,7 @@ const IDLE: Duration = Duration::from_secs(7);
 const DOUBT: Duration = Duration::from_secs(1);
 
 type Pool = Client<Connector, Body>;
-type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
+pub(crate) type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
 
 /// The connections of one client or of several, on whichever runtimes they are used.
 pub(crate) struct Transport {
@@ -338,6 +340,7 @@ impl Call {
                     phase,
                     limit: Some((name, limit)),
                     may_have_been_sent: has_connection,
+                    is_given_back: false,
                     cause: None,
                 })
             }
@@ -417,6 +420,8 @@ pub(crate) struct Failure {
     phase: Phase,
     limit: Option<(&'static str, Duration)>,
     may_have_been_sent: bool,
+    /// Whether a connection that was there took nothing of the request.
+    is_given_back: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -443,13 +448,14 @@ impl Failure {
                 phase: failure.phase,
                 limit,
                 may_have_been_sent: false,
+                is_given_back: false,
                 cause: failure.cause.clone(),
             };
         }
-        // hyper says "canceled" of a request that it gives back: nothing of it was written.
-        let is_canceled = find::<hyper::Error>(&error).is_some_and(hyper::Error::is_canceled);
-        let is_unsent = error.connect_info().is_none() || is_canceled;
+        let is_given_back = is_given_back(&error);
+        let is_unsent = error.connect_info().is_none() || is_given_back;
         Self {
+            is_given_back,
             kind: if error.is_connect() {
                 Kind::Connect
             } else {
@@ -473,6 +479,7 @@ impl Failure {
             phase: Phase::Exchange,
             limit: None,
             may_have_been_sent: true,
+            is_given_back: false,
             cause: Some(trouble),
         }
     }
@@ -484,6 +491,7 @@ impl Failure {
             phase: Phase::Read,
             limit: None,
             may_have_been_sent: true,
+            is_given_back: false,
             cause: Some(Arc::new(error)),
         }
     }
@@ -495,6 +503,7 @@ impl Failure {
             phase: Phase::Signing,
             limit: None,
             may_have_been_sent: false,
+            is_given_back: false,
             cause: Some(error.into()),
         }
     }
@@ -506,6 +515,7 @@ impl Failure {
             phase,
             limit: Some(("the limit of the whole request", limit)),
             may_have_been_sent: false,
+            is_given_back: false,
             cause: None,
         }
     }
@@ -517,6 +527,7 @@ impl Failure {
             phase: Phase::Queue,
             limit: None,
             may_have_been_sent: false,
+            is_given_back: false,
             cause: Some(Arc::new(error)),
         }
     }
@@ -529,8 +540,30 @@ impl Failure {
             phase: Phase::Exchange,
             limit: None,
             may_have_been_sent: true,
+            is_given_back: false,
             cause: Some(Arc::new(cause)),
         }
+    }
+
+    /// Whether it is proved that nothing of the request was taken by the connection that had it: by
+    /// HTTP/1.1 none was written, by HTTP/2 the server refused it or did not come to it.
+    pub(crate) fn is_given_back(&self) -> bool {
+        self.is_given_back
+    }
+
+    /// Whether no connection could be made, but for a certificate that does not verify: behind that
+    /// may stand somebody else, and another entrance would not make it better.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        let phases = [Phase::Lookup, Phase::Connect, Phase::Handshake];
+        let cause = self
+            .cause
+            .as_deref()
+            .map(|cause| cause as &(dyn StdError + 'static));
+        let is_about_certificate = cause.is_some_and(|cause| {
+            let error = find::<rustls::Error>(cause);
+            matches!(error, Some(rustls::Error::InvalidCertificate(_)))
+        });
+        phases.contains(&self.phase) && !is_about_certificate
     }
 
     pub(crate) fn into_error(
@@ -546,6 +579,7 @@ impl Failure {
             may_have_been_sent: self.may_have_been_sent,
             limit: self.limit,
             cause: self.cause,
+            attempts: Vec::new(),
             signed,
         });
         match self.kind {
@@ -556,6 +590,18 @@ impl Failure {
     }
 }
 
+/// Whether a connection gave the request back. hyper says "canceled" of what it did not write;
+/// HTTP/2 refuses a stream, or says in GOAWAY which was the last that it looked at.
+fn is_given_back(error: &legacy::Error) -> bool {
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled) {
+        return true;
+    }
+    find::<h2::Error>(error).is_some_and(|error| {
+        let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (is_refused || error.is_go_away())
+    })
+}
+
 /// The first error of this type among an error and its causes.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
@@ -563,7 +609,13 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        next = error.source();
+        // What is wrapped in an I/O error is not its source, but the source is the wrapped one's.
+        let wrapped = error.downcast_ref::<std::io::Error>();
+        let wrapped = wrapped.and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
     }
     None
 }

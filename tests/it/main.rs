@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod again;
 mod catalogue;
 mod catalogue_chains;
 mod chain;
