@@ -15,8 +15,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata};
 use wechatpay_chain::{
-    Chain, Client, ClientBuilder, Error, Media, Payload, Request, Response, catalogue, formatter,
-    hash, rsa, transformer,
+    Chain, Client, ClientBuilder, Error, Media, Payload, Request, Response, Retry, catalogue,
+    formatter, hash, rsa, transformer,
 };
 use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
@@ -94,6 +94,9 @@ impl Shown {
             }
             Error::Decode(error) => self.both("DecodeError", error),
             other => panic!("not walked: {other}"),
+        }
+        for attempt in error.attempts() {
+            self.both("Attempt", attempt);
         }
         let mut cause = error.source();
         while let Some(error) = cause {
