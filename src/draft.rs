@@ -117,6 +117,8 @@ impl Draft {
             limits: Limits {
                 whole: core.timeout,
                 connect: core.connect_timeout,
+                idle: core.idle_timeout,
+                answer: core.answer_limit,
                 started: Driver::Caller.now(),
             },
             debug: false,
@@ -425,6 +427,7 @@ impl Sealed {
                     endpoint,
                     host,
                     deadline: limits.deadline(),
+                    answer_limit: limits.answer,
                     terms,
                 },
             },

@@ -48,6 +48,8 @@ pub struct Request {
     headers: HeaderMap,
     timeout: Option<Limit>,
     connect_timeout: Option<Limit>,
+    idle_timeout: Option<Limit>,
+    answer_limit: Option<usize>,
     base: Option<Base>,
     debug: bool,
     #[cfg(feature = "aws-lc-rs")]
@@ -89,6 +91,8 @@ impl Request {
             headers: HeaderMap::new(),
             timeout: None,
             connect_timeout: None,
+            idle_timeout: None,
+            answer_limit: None,
             base: None,
             debug: false,
             #[cfg(feature = "aws-lc-rs")]
@@ -187,6 +191,21 @@ impl Request {
     /// its time, but may not stand still.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit.into());
+        self
+    }
+
+    /// How long the body of a [`stream`](Self::stream) or a [`download`](Self::download) may stand
+    /// still, after its headers were there within the limit of the whole. Zero for no limit; by default
+    /// the client's, 30 s.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit.into());
+        self
+    }
+
+    /// How many bytes of the answer are held in memory, counted after its compression was undone; by
+    /// default the client's, 16 MB. See [`ClientBuilder::answer_limit`](crate::ClientBuilder::answer_limit).
+    pub fn answer_limit(mut self, bytes: usize) -> Self {
+        self.answer_limit = Some(bytes);
         self
     }
 
@@ -571,6 +590,8 @@ impl Request {
         let limits = Limits {
             whole: self.timeout.unwrap_or(core.timeout),
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
+            idle: self.idle_timeout.unwrap_or(core.idle_timeout),
+            answer: self.answer_limit.unwrap_or(core.answer_limit),
             started: driver.now(),
         };
         let path = destination.target.path();

@@ -18,7 +18,7 @@ use crate::draft::{Destination, Draft, Unsigned};
 use crate::error::{Check, Endpoint, Error, Phase, Result};
 use crate::formatter;
 use crate::pending::Pending;
-use crate::protocol::{Exchange, Sent, plain};
+use crate::protocol::{Exchange, Sent};
 use crate::query::Query;
 use crate::transport::{Driver, Failure, block_on, drive_until, spawn};
 
@@ -306,8 +306,8 @@ fn settle(
     sent: Sent,
     answer: std::result::Result<http::Response<Bytes>, Failure>,
 ) -> Result<Vec<PlatformCertificate>> {
-    let answer = match answer {
-        Ok(answer) => plain(answer),
+    let answer = match answer.and_then(|answer| sent.plain(answer)) {
+        Ok(answer) => answer,
         Err(failure) => return Err(failure.into_error(sent.endpoint, sent.host, None)),
     };
     let apiv3_key = core

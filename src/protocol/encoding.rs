@@ -1,66 +1,73 @@
 //! What `Content-Encoding` did to a body, undone: a signature covers what was there before.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use http::HeaderValue;
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
-/// How much may come out of a gzip: a statement of millions of lines, and no more.
-const LARGEST: u64 = 512 * 1024 * 1024;
+/// What `Content-Encoding` says of a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// It is `identity`.
+    Named,
+    Gzip,
+    /// None, or one that can't be undone.
+    Left,
+}
 
-/// An answer whose `Content-Encoding: gzip` is undone; one of another encoding, or that is no gzip,
-/// stays as it is, and so does its header.
-pub(crate) fn plain(answer: http::Response<Bytes>) -> http::Response<Bytes> {
-    let is_gzip = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        ["gzip", "x-gzip"]
-            .iter()
-            .any(|name| text.trim().eq_ignore_ascii_case(name))
-    };
-    let headers = answer.headers();
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if headers.get_all(CONTENT_ENCODING).iter().count() == 1 => {
-            if encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
-                return without_encoding(answer, None);
-            }
-            if !is_gzip(encoding) {
-                return answer;
-            }
-            if answer.body().is_empty() {
-                return without_encoding(answer, None);
-            }
+impl Encoding {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut all = headers.get_all(CONTENT_ENCODING).iter();
+        let (Some(only), None) = (all.next(), all.next()) else {
+            return Self::Left;
+        };
+        let text = only.to_str().unwrap_or_default().trim();
+        let is = |name: &str| text.eq_ignore_ascii_case(name);
+        if is("identity") {
+            Self::Named
+        } else if is("gzip") || is("x-gzip") {
+            Self::Gzip
+        } else {
+            Self::Left
         }
-        _ => return answer,
     }
-    match unzipped(answer.body(), LARGEST) {
-        Some(body) => without_encoding(answer, Some(body)),
-        None => answer,
+}
+
+/// More came out of a gzip than may be held in memory.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+/// An answer whose `Content-Encoding: gzip` is undone, if no more than `largest` bytes come out; one
+/// of another encoding, or that is no gzip, stays as it is, and so does its header.
+pub(crate) fn plain(
+    mut answer: http::Response<Bytes>,
+    largest: usize,
+) -> Result<http::Response<Bytes>, TooLarge> {
+    let encoding = Encoding::of(answer.headers());
+    if encoding == Encoding::Left {
+        return Ok(answer);
     }
+    if encoding == Encoding::Gzip && !answer.body().is_empty() {
+        let Ok(body) = unzipped(answer.body(), largest)? else {
+            return Ok(answer);
+        };
+        answer.headers_mut().remove(CONTENT_LENGTH);
+        *answer.body_mut() = body.into();
+    }
+    answer.headers_mut().remove(CONTENT_ENCODING);
+    Ok(answer)
 }
 
 /// What is in a gzip, if that is no more than `largest` bytes.
-fn unzipped(gzip: &[u8], largest: u64) -> Option<Vec<u8>> {
+fn unzipped(gzip: &[u8], largest: usize) -> Result<io::Result<Vec<u8>>, TooLarge> {
     let mut body = Vec::new();
-    let length = MultiGzDecoder::new(gzip)
-        .take(largest + 1)
-        .read_to_end(&mut body)
-        .ok()?;
-    (length as u64 <= largest).then_some(body)
-}
-
-fn without_encoding(
-    mut answer: http::Response<Bytes>,
-    body: Option<Vec<u8>>,
-) -> http::Response<Bytes> {
-    answer.headers_mut().remove(CONTENT_ENCODING);
-    match body {
-        None => answer,
-        Some(body) => {
-            answer.headers_mut().remove(CONTENT_LENGTH);
-            answer.map(|_| body.into())
-        }
+    let most = (largest as u64).saturating_add(1);
+    match MultiGzDecoder::new(gzip).take(most).read_to_end(&mut body) {
+        Ok(length) if length > largest => Err(TooLarge),
+        Ok(_) => Ok(Ok(body)),
+        Err(error) => Ok(Err(error)),
     }
 }
 
@@ -80,17 +87,17 @@ mod tests {
         encoder.write_all(&zeros).unwrap();
         let bomb = encoder.finish().unwrap();
         assert!(bomb.len() < 200, "{}", bomb.len());
-        assert_eq!(unzipped(&bomb, 64 * 1024), Some(zeros));
-        assert_eq!(unzipped(&bomb, 64 * 1024 - 1), None);
+        assert_eq!(unzipped(&bomb, 64 * 1024).unwrap().unwrap(), zeros);
+        assert!(unzipped(&bomb, 64 * 1024 - 1).is_err());
         // However many of them stand in a row.
-        assert_eq!(unzipped(&bomb.repeat(100), 64 * 1024), None);
+        assert!(unzipped(&bomb.repeat(100), 64 * 1024).is_err());
     }
 
     #[test]
     fn an_answer_whose_gzip_can_not_be_undone_stays_as_it_is() {
         let packed = |body: &'static [u8]| {
             let answer = http::Response::builder().header(CONTENT_ENCODING, "gzip");
-            plain(answer.body(Bytes::from_static(body)).unwrap())
+            plain(answer.body(Bytes::from_static(body)).unwrap(), 1024).unwrap()
         };
         let answer = packed(b"no gzip");
         assert_eq!(answer.headers()[CONTENT_ENCODING], "gzip");

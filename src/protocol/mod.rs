@@ -25,7 +25,7 @@ use crate::platform::{KeySet, Store};
 use crate::response::Response;
 use crate::transport::Failure;
 
-pub(crate) use self::encoding::plain;
+use self::encoding::TooLarge;
 
 const AGENT: HeaderValue = HeaderValue::from_static(if cfg!(feature = "aws-lc-rs") {
     concat!(
@@ -58,6 +58,8 @@ pub(crate) struct Sent {
     pub(crate) host: String,
     /// Until when the caller waits, and how long that is in all.
     pub(crate) deadline: Option<(Duration, Instant)>,
+    /// How many bytes of an answer may be held in memory.
+    pub(crate) answer_limit: usize,
     pub(crate) terms: Terms,
 }
 
@@ -80,6 +82,16 @@ impl Sent {
     /// Why there is no answer.
     pub(crate) fn failed(self, failure: Failure) -> Error {
         failure.into_error(self.endpoint, self.host, Some(self.terms.signed()))
+    }
+
+    /// The answer without its `Content-Encoding`, if that does not make it too large.
+    pub(crate) fn plain(
+        &self,
+        answer: http::Response<Bytes>,
+    ) -> std::result::Result<http::Response<Bytes>, Failure> {
+        let status = answer.status();
+        encoding::plain(answer, self.answer_limit)
+            .map_err(|TooLarge| Failure::too_large(status, self.answer_limit))
     }
 
     /// Trusts these certificates instead of those that were fetched before.
@@ -175,7 +187,10 @@ impl Exchange {
     }
 
     fn accept_at(self, answer: http::Response<Bytes>, now: u64) -> Result<Response> {
-        let answer = plain(answer);
+        let answer = match self.sent.plain(answer) {
+            Ok(answer) => answer,
+            Err(failure) => return Err(self.sent.failed(failure)),
+        };
         let Sent {
             endpoint,
             host,

@@ -7,6 +7,7 @@
 //! one pool a runtime, over one shared connector. A guard task on that runtime removes the pool
 //! when the runtime goes.
 
+mod arrival;
 pub(crate) mod body;
 mod connect;
 mod identity;
@@ -22,7 +23,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
+use http::StatusCode;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -37,6 +38,7 @@ use crate::error::{Endpoint, Error, NetworkError, Phase, Result, Signed};
 use crate::options::Limit;
 use crate::signer::ServiceError;
 
+use self::arrival::ArrivalError;
 use self::body::{Body, Trouble};
 use self::connect::{Attempt, ConnectFailure, Connector};
 pub(crate) use self::identity::Identity;
@@ -149,6 +151,10 @@ impl Drop for Guard {
 pub(crate) struct Limits {
     pub(crate) whole: Limit,
     pub(crate) connect: Limit,
+    /// How long a body that is read in pieces may stand still.
+    pub(crate) idle: Limit,
+    /// How many bytes of an answer may be held in memory.
+    pub(crate) answer: usize,
     /// From when on they count.
     pub(crate) started: Instant,
 }
@@ -296,8 +302,8 @@ impl Call {
             })?;
             attempt.enter(Phase::Read);
             let (parts, body) = answer.into_parts();
-            let body = body.collect().await.map_err(Failure::of_body)?;
-            Ok(http::Response::from_parts(parts, body.to_bytes()))
+            let body = arrival::whole(body, parts.status, self.limits.answer).await?;
+            Ok(http::Response::from_parts(parts, body))
         });
         let Some((limit, deadline)) = self.limits.deadline() else {
             let outcome = exchange.await;
@@ -479,6 +485,22 @@ impl Failure {
 
     /// The answer broke off.
     fn of_body(error: hyper::Error) -> Self {
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Read,
+            limit: None,
+            may_have_been_sent: true,
+            cause: Some(Arc::new(error)),
+        }
+    }
+
+    /// No more is read of an answer that does not fit into memory.
+    pub(crate) fn too_large(status: StatusCode, limit: usize) -> Self {
+        Self::of_arrival(ArrivalError::TooLarge { status, limit })
+    }
+
+    /// The body of the answer is not as it should be.
+    pub(crate) fn of_arrival(error: ArrivalError) -> Self {
         Self {
             kind: Kind::Transport,
             phase: Phase::Read,

@@ -33,6 +33,7 @@ mod sensitive;
 mod settings;
 mod signing;
 mod statements;
+mod streams;
 mod support;
 mod templates;
 mod unsent;
