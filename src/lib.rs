@@ -193,6 +193,7 @@ mod answer;
 mod chain;
 mod client;
 mod crypto;
+mod download;
 mod draft;
 mod error;
 mod media;
@@ -209,6 +210,7 @@ mod request;
 mod response;
 mod sensitive;
 mod signer;
+mod streamed;
 mod template;
 mod transport;
 
@@ -227,6 +229,7 @@ pub use answer::Answer;
 pub use chain::Chain;
 pub use client::{Client, ClientBuilder};
 pub use crypto::{aes_ecb, aes_gcm, hash};
+pub use download::{Download, Downloaded};
 pub use error::{
     ApiError, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase, RedirectError,
     RequestError, Result, SignatureState, TemplateError, VerifyError,
@@ -241,3 +244,4 @@ pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys}
 pub use request::{Request, ResponseFuture, Signing};
 pub use response::Response;
 pub use signer::{ServiceError, ServiceFuture, Signer, Verifier};
+pub use streamed::{BodyReader, Streamed, Streaming};

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::IntoFuture;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::answer::{Answer, finish};
 use crate::catalogue::tree;
 use crate::chain::PathText;
 use crate::client::{Core, check_published};
+use crate::download::Download;
 #[cfg(feature = "aws-lc-rs")]
 use crate::draft::Sensitive;
 use crate::draft::{AskedOfV2, Destination, Draft, Outgoing};
@@ -29,6 +31,7 @@ use crate::query::Query;
 use crate::response::Response;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive;
+use crate::streamed::Streaming;
 use crate::template;
 use crate::transport::{Driver, Limits, Transport, block_on};
 
@@ -345,6 +348,29 @@ impl Request {
         block_on(self.go(Driver::Own))
     }
 
+    /// The answer's body in pieces, as they come, by `.await` or `.wait()`: for endpoints that sign
+    /// nothing, such as a bill's `download_url` or an image.
+    ///
+    /// The limit of the whole request ends at the answer's headers; then there may be
+    /// [`idle_timeout`](Self::idle_timeout) without a byte. A 4xx or 5xx is [`Error::Api`], as always.
+    ///
+    /// Where the answer is signed as a whole, nothing of it can be trusted before its end, and a stream
+    /// is [`Error::Request`] before anything is sent; so it is with APIv2, whose failures are told in
+    /// the body. A signature that an endpoint sends though it need not is checked first: that answer
+    /// is read whole, within [`answer_limit`](Self::answer_limit).
+    pub fn stream(self) -> Streaming {
+        Streaming::new(self)
+    }
+
+    /// The answer's body into a file, by `.await` or `.wait()`: for the endpoints of
+    /// [`stream`](Self::stream), with its limits, in constant memory.
+    ///
+    /// It is written beside `path` under another name, and renamed at the end: a download that fails
+    /// leaves no file, and what was at `path` stays as it was.
+    pub fn download(self, path: impl Into<PathBuf>) -> Download {
+        Download::new(self, path.into())
+    }
+
     /// The signed request, without sending it.
     ///
     /// # Errors
@@ -539,7 +565,7 @@ impl Request {
         self.mistake.get_or_insert(error);
     }
 
-    fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
             Target::Absolute(address) => {
@@ -554,7 +580,7 @@ impl Request {
     }
 
     /// Everything that is done before a byte leaves.
-    async fn prepare(self, driver: Driver) -> Result<Outgoing> {
+    pub(crate) async fn prepare(self, driver: Driver) -> Result<Outgoing> {
         let draft = self.draft(driver)?;
         if let Some(store) = draft.wanting() {
             let fetched = refreshed(&draft.core, &store, driver, draft.limits.deadline()).await;

@@ -1,9 +1,11 @@
 //! What `Content-Encoding` did to a body, undone: a signature covers what was there before.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
+use std::mem;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use flate2::read::MultiGzDecoder;
+use flate2::write;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
@@ -60,6 +62,51 @@ pub(crate) fn plain(
     Ok(answer)
 }
 
+/// What undoes the `Content-Encoding` of a body that comes in pieces; the headers then say nothing of
+/// it. `None` where there is nothing to undo, or nothing that can be undone.
+pub(crate) fn unzip(headers: &mut HeaderMap) -> Option<Unzip> {
+    let encoding = Encoding::of(headers);
+    if encoding != Encoding::Left {
+        headers.remove(CONTENT_ENCODING);
+    }
+    if encoding != Encoding::Gzip {
+        return None;
+    }
+    headers.remove(CONTENT_LENGTH);
+    Some(Unzip {
+        decoder: write::MultiGzDecoder::new(Vec::new()),
+        has_begun: false,
+    })
+}
+
+/// A gzip that is undone in pieces, none of which is much larger than 32 KB.
+pub(crate) struct Unzip {
+    decoder: write::MultiGzDecoder<Vec<u8>>,
+    has_begun: bool,
+}
+
+impl Unzip {
+    /// What comes out of the first bytes, which are taken from `input`.
+    pub(crate) fn step(&mut self, input: &mut Bytes) -> io::Result<Bytes> {
+        self.has_begun = true;
+        let taken = self.decoder.write(input)?;
+        let piece = mem::take(self.decoder.get_mut());
+        if taken == 0 && piece.is_empty() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        input.advance(taken);
+        Ok(piece.into())
+    }
+
+    /// What is left, if the gzip is whole. An empty body is taken for one of nothing.
+    pub(crate) fn finish(mut self) -> io::Result<Bytes> {
+        if self.has_begun {
+            self.decoder.try_finish()?;
+        }
+        Ok(mem::take(self.decoder.get_mut()).into())
+    }
+}
+
 /// What is in a gzip, if that is no more than `largest` bytes.
 fn unzipped(gzip: &[u8], largest: usize) -> Result<io::Result<Vec<u8>>, TooLarge> {
     let mut body = Vec::new();
@@ -91,6 +138,52 @@ mod tests {
         assert!(unzipped(&bomb, 64 * 1024 - 1).is_err());
         // However many of them stand in a row.
         assert!(unzipped(&bomb.repeat(100), 64 * 1024).is_err());
+    }
+
+    /// The pieces that come out of a gzip that comes in pieces of this length.
+    fn pieces(gzip: &[u8], length: usize) -> io::Result<Vec<Bytes>> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, "gzip".parse().unwrap());
+        let mut unzip = unzip(&mut headers).unwrap();
+        assert!(headers.is_empty());
+        let mut pieces = Vec::new();
+        for input in gzip.chunks(length) {
+            let mut input = Bytes::copy_from_slice(input);
+            while !input.is_empty() {
+                pieces.push(unzip.step(&mut input)?);
+            }
+        }
+        pieces.push(unzip.finish()?);
+        Ok(pieces)
+    }
+
+    #[test]
+    fn a_gzip_in_pieces_is_undone_in_pieces_of_no_great_size() {
+        let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n / 70_000) as u8).collect();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&content).unwrap();
+        let gzip = encoder.finish().unwrap();
+        for length in [1, 7, 4096, usize::MAX] {
+            let pieces = pieces(&gzip, length).unwrap();
+            assert!(pieces.iter().all(|piece| piece.len() <= 96 * 1024));
+            assert!(pieces.concat() == content);
+        }
+        let twice = pieces(&gzip.repeat(2), 1000).unwrap().concat();
+        assert!(twice == content.repeat(2));
+        assert_eq!(pieces(b"", 1).unwrap().concat(), b"");
+        for wrong in [
+            &gzip[..gzip.len() - 1],
+            &gzip[..gzip.len() - 8],
+            &gzip[..20],
+            &gzip[..5],
+            b"no gzip",
+            &[&gzip[..], b"more"].concat(),
+        ] {
+            assert!(pieces(wrong, 100).is_err(), "{}", wrong.len());
+        }
+        let mut altered = gzip.clone();
+        *altered.last_mut().unwrap() ^= 1;
+        assert!(pieces(&altered, 100).is_err());
     }
 
     #[test]

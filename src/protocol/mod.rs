@@ -23,9 +23,10 @@ use crate::error::{
 use crate::formatter;
 use crate::platform::{KeySet, Store};
 use crate::response::Response;
-use crate::transport::Failure;
+use crate::transport::{Failure, InPieces};
 
 use self::encoding::TooLarge;
+pub(crate) use self::encoding::{Unzip, unzip};
 
 const AGENT: HeaderValue = HeaderValue::from_static(if cfg!(feature = "aws-lc-rs") {
     concat!(
@@ -70,7 +71,7 @@ pub(crate) enum Terms {
 }
 
 impl Terms {
-    fn signed(self) -> Signed {
+    pub(crate) fn signed(self) -> Signed {
         match self {
             Self::V3(terms) => Signed::V3(terms.signed),
             Self::V2(terms) => Signed::V2(terms.signed),
@@ -179,6 +180,26 @@ impl Exchange {
             Terms::V3(terms) => terms.question(answer),
             Terms::V2(_) => None,
         }
+    }
+
+    /// Which answers may be handed on before their end is there: successes of an endpoint that signs
+    /// nothing.
+    pub(crate) fn in_pieces(&self) -> Result<InPieces> {
+        let (part, wanted) = match &self.sent.terms {
+            Terms::V3(terms) if terms.is_exempt => {
+                return Ok(|parts| v3::is_plain(parts.status, &parts.headers));
+            }
+            Terms::V3(_) => (
+                "a stream or a download: this endpoint signs its answer as a whole, so nothing of it \
+                 can be trusted before its end",
+                ".await or .wait(), and .answer_limit(bytes) for a large answer",
+            ),
+            Terms::V2(_) => (
+                "a stream or a download: whether a call of APIv2 failed is said in the body",
+                ".await or .wait(), and .answer_limit(bytes) for a large answer",
+            ),
+        };
+        Err(Error::request(part, wanted).at(&self.sent.endpoint))
     }
 
     /// The one place that decides whether an answer is trusted.

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::response::Parts;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -38,7 +39,7 @@ use crate::error::{Endpoint, Error, NetworkError, Phase, Result, Signed};
 use crate::options::Limit;
 use crate::signer::ServiceError;
 
-use self::arrival::ArrivalError;
+pub(crate) use self::arrival::{AbandonArrival, Arrival, ArrivalError};
 use self::body::{Body, Trouble};
 use self::connect::{Attempt, ConnectFailure, Connector};
 pub(crate) use self::identity::Identity;
@@ -51,6 +52,15 @@ const DOUBT: Duration = Duration::from_secs(1);
 
 type Pool = Client<Connector, Body>;
 type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
+
+/// Tells by the headers of an answer whether its body is handed on in pieces.
+pub(crate) type InPieces = fn(&Parts) -> bool;
+
+/// What a request brought back: the whole answer, or its headers while its body is on its way.
+pub(crate) enum Brought {
+    Whole(http::Response<Bytes>),
+    Begun(http::Response<Arrival>),
+}
 
 /// The connections of one client or of several, on whichever runtimes they are used.
 pub(crate) struct Transport {
@@ -280,10 +290,25 @@ impl Call {
     }
 
     pub(crate) async fn run(self, driver: Driver) -> Outcome {
-        drive(driver, self.send()).await.unwrap_or_else(Err)
+        match self.open(driver, |_| false).await? {
+            Brought::Whole(answer) => Ok(answer),
+            Brought::Begun(_) => Err(Failure::lost(Phase::Read)),
+        }
     }
 
-    async fn send(self) -> Outcome {
+    /// As [`run`](Self::run); of an answer that is taken in pieces, the limit of the whole ends with
+    /// its headers.
+    pub(crate) async fn open(
+        self,
+        driver: Driver,
+        in_pieces: InPieces,
+    ) -> std::result::Result<Brought, Failure> {
+        drive(driver, self.send(in_pieces))
+            .await
+            .unwrap_or_else(Err)
+    }
+
+    async fn send(self, in_pieces: InPieces) -> std::result::Result<Brought, Failure> {
         let attempt = Arc::new(Attempt::new(self.limits.connect));
         let pool = self.transport.pool();
         let mut request = self.request;
@@ -302,13 +327,28 @@ impl Call {
             })?;
             attempt.enter(Phase::Read);
             let (parts, body) = answer.into_parts();
+            if in_pieces(&parts) {
+                return Ok((parts, Err(body)));
+            }
             let body = arrival::whole(body, parts.status, self.limits.answer).await?;
-            Ok(http::Response::from_parts(parts, body))
+            Ok((parts, Ok(body)))
         });
+        let hand_over = |outcome, mut exchanging: Exchanging| match outcome {
+            Ok((parts, Err(body))) => {
+                let arrival = Arrival::start(body, self.limits.idle, exchanging);
+                Ok(Brought::Begun(http::Response::from_parts(parts, arrival)))
+            }
+            Ok((parts, Ok(body))) => {
+                exchanging.is_over = true;
+                Ok(Brought::Whole(http::Response::from_parts(parts, body)))
+            }
+            Err(failure) => {
+                exchanging.is_over = true;
+                Err(failure)
+            }
+        };
         let Some((limit, deadline)) = self.limits.deadline() else {
-            let outcome = exchange.await;
-            exchanging.is_over = true;
-            return outcome;
+            return hand_over(exchange.await, exchanging);
         };
         let mut exchange = pin!(exchange);
         let mut until = deadline;
@@ -323,10 +363,10 @@ impl Call {
                 _ => break None,
             }
         };
-        exchanging.is_over = true;
         match outcome {
-            Some(outcome) => outcome,
+            Some(outcome) => hand_over(outcome, exchanging),
             None => {
+                exchanging.is_over = true;
                 let name = if watch.is_some() {
                     "the limit since the last byte sent"
                 } else {
@@ -406,7 +446,7 @@ impl<T> Future for Abandon<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0)
             .poll(context)
-            .map(|joined| joined.map_err(|_| Failure::lost()))
+            .map(|joined| joined.map_err(|_| Failure::lost(Phase::Exchange)))
     }
 }
 
@@ -510,6 +550,17 @@ impl Failure {
         }
     }
 
+    /// No byte of the answer's body came for this long.
+    fn stood_still(limit: Duration) -> Self {
+        Self {
+            kind: Kind::Timeout,
+            phase: Phase::Read,
+            limit: Some(("the limit without a byte", limit)),
+            may_have_been_sent: true,
+            cause: None,
+        }
+    }
+
     /// The signer elsewhere gave none.
     pub(crate) fn of_signer(error: ServiceError) -> Self {
         Self {
@@ -544,11 +595,11 @@ impl Failure {
     }
 
     /// The task that had the request is gone; how far it had come is not known.
-    fn lost() -> Self {
+    pub(crate) fn lost(phase: Phase) -> Self {
         let cause = std::io::Error::other("the task that sent the request was ended");
         Self {
             kind: Kind::Transport,
-            phase: Phase::Exchange,
+            phase,
             limit: None,
             may_have_been_sent: true,
             cause: Some(Arc::new(cause)),
