@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::address::{Base, is_tencents};
+use crate::bill::Bills;
 use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::draft::Destination;
@@ -315,6 +316,24 @@ impl Client {
     /// ```
     pub fn pay_params(&self) -> PayParams {
         PayParams::new(Arc::clone(&self.inner.core))
+    }
+
+    /// Bills (账单): both calls, unzipped and checked, into a file or into memory, by `.await` or
+    /// `.wait()`.
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+    /// # let client = sandbox.client();
+    /// let bill = client.bill().trade("2024-01-01").wait()?;
+    /// assert!(bill.text().contains("交易时间"));
+    /// # let path = std::env::temp_dir().join(format!("bill of {}", std::process::id()));
+    /// let saved = client.bill().fund_flow("2024-01-01").download(&path).wait()?;
+    /// assert_eq!(saved.bytes_written(), std::fs::metadata(&path)?.len());
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn bill(&self) -> Bills {
+        Bills::new(Arc::clone(&self.inner.core))
     }
 
     /// The platform certificates, fetched from the host of `base_uri` by `.await` or `.wait()`: with

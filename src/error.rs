@@ -244,6 +244,16 @@ impl Error {
         }))
     }
 
+    /// An answer that names no bill that can be fetched.
+    pub(crate) fn bill(endpoint: Endpoint, problem: String) -> Self {
+        Self::Decode(Box::new(DecodeError {
+            endpoint: Some(endpoint),
+            what: "the answer names no bill that can be fetched",
+            problem,
+            position: None,
+        }))
+    }
+
     /// A ciphertext that can't be opened.
     pub(crate) fn ciphertext(what: &'static str, problem: impl Into<String>) -> Self {
         Self::Decode(Box::new(DecodeError::ciphertext(what, problem)))
@@ -821,6 +831,14 @@ pub enum Check {
         /// The header that holds the digest.
         header: &'static str,
     },
+    /// A bill has not the digest that was promised when it was asked for.
+    #[non_exhaustive]
+    Bill {
+        /// The SHA-1 that was promised, in hex.
+        promised: String,
+        /// The SHA-1 of the unzipped bytes that came.
+        found: String,
+    },
     /// The signature is one of WeChat Pay's probes, which are wrong on purpose.
     Probe,
     /// An APIv2 answer says neither that it is a success nor that it is a failure.
@@ -976,6 +994,11 @@ impl fmt::Display for VerifyError {
             Check::Digest { header } => write!(
                 f,
                 "its signature is right, but its content has not the digest that {header} promises"
+            ),
+            Check::Bill { promised, found } => write!(
+                f,
+                "the SHA-1 of the bill is {found}, and {promised} was promised when it was asked for; \
+                 fetch it again"
             ),
             Check::Probe => f.write_str(
                 "its signature is one of WeChat Pay's probes (WECHATPAY/SIGNTEST/…), sent to see \

@@ -152,6 +152,20 @@
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 //!
+//! # Bills, downloads and streams
+//!
+//! An answer in memory is limited to 16 MB ([`ClientBuilder::answer_limit`]). [`Client::bill`] makes
+//! both calls of a bill and compares it with its digest; [`Request::download`] and
+//! [`Request::stream`] take what nothing signs, of any size, in constant memory.
+//!
+//! ```
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! # let client = sandbox.client();
+//! let bill = client.bill().trade("2024-01-01").wait()?;
+//! assert_eq!(bill.bytes().len(), 95);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Another HTTP client
 //!
 //! [`Request::into_parts`] gives the signed request and what verifies its answer: the pair is the
@@ -183,13 +197,14 @@
 //!
 //! # Not in this version
 //!
-//! Downloads to a file, proxies and retries. What asks for one of them is an error that says so.
+//! Proxies and retries. What asks for one of them is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]
 
 mod address;
 mod answer;
+mod bill;
 mod chain;
 mod client;
 mod crypto;
@@ -226,6 +241,7 @@ pub mod rsa {
 }
 
 pub use answer::Answer;
+pub use bill::{Bill, BillDownload, BillRequest, Bills};
 pub use chain::Chain;
 pub use client::{Client, ClientBuilder};
 pub use crypto::{aes_ecb, aes_gcm, hash};

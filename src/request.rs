@@ -406,7 +406,7 @@ impl Request {
         Signing(self)
     }
 
-    async fn go(self, driver: Driver) -> Result<Response> {
+    pub(crate) async fn go(self, driver: Driver) -> Result<Response> {
         let outgoing = self.prepare(driver).await?;
         let (call, exchange) = outgoing.split();
         let answer = call.run(driver).await;

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
 
 use crate::answer::finish;
-use crate::error::{Endpoint, Error, Phase, Result, Signed};
+use crate::error::{Check, Endpoint, Error, Phase, Result, Signed, Subject, VerifyError};
 use crate::pending::Pending;
 use crate::protocol::{Unzip, unzip};
 use crate::request::Request;
@@ -318,6 +318,24 @@ impl BodyReader {
 
     pub(crate) fn fail(&mut self, failure: Failure) -> Error {
         self.streamed.fail(failure)
+    }
+
+    /// A body that came as it was sent, and is not what it should be.
+    pub(crate) fn untrusted(self, check: Check) -> Error {
+        let Streamed { head, asked, .. } = self.streamed;
+        let mut answer = http::Response::new(Bytes::new());
+        *answer.status_mut() = head.status;
+        *answer.headers_mut() = head.headers;
+        Error::Verify(Box::new(VerifyError {
+            subject: Subject::Answer {
+                endpoint: asked.endpoint,
+                host: asked.host,
+            },
+            check,
+            note: None,
+            answer,
+            signed: asked.signed,
+        }))
     }
 }
 

@@ -31,6 +31,11 @@ pub(crate) enum ArrivalError {
     Length { came: u64, promised: u64 },
     #[error("its gzip can't be undone: {0}")]
     Gzip(io::Error),
+    #[error(
+        "more than the limit of {limit} bytes came out of its gzip; wanted: a larger \
+         .unzip_limit(bytes), if that is right"
+    )]
+    Unzipped { limit: u64 },
     #[error("the file {} can't be written: {error}", .path.display())]
     File { path: PathBuf, error: io::Error },
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod bills;
 mod catalogue;
 mod catalogue_chains;
 mod chain;
