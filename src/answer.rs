@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Phase, Result, with_causes};
 use crate::platform::refreshed;
+use crate::protocol::Exchange;
 use crate::protocol::v3::{Question, Verdict};
-use crate::protocol::{self, Exchange};
 use crate::response::Response;
 use crate::signer::Verifier;
 use crate::transport::{Driver, Failure, drive_until};
@@ -85,7 +85,10 @@ async fn accept(
     let deadline = exchange.sent.deadline;
     if let Some(verifier) = exchange.core.verifier() {
         let verifier = Arc::clone(verifier);
-        let answer = protocol::plain(answer);
+        let answer = match exchange.sent.plain(answer) {
+            Ok(answer) => answer,
+            Err(failure) => return Err(exchange.sent.failed(failure)),
+        };
         if let Some(question) = exchange.question(&answer) {
             let verdict = ask(verifier, question, driver, deadline).await;
             exchange.sent.judged(verdict);

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::address::{Base, is_tencents};
+use crate::bill::Bills;
 use crate::chain::{Chain, PathText};
 use crate::crypto::sha256_hex;
 use crate::draft::Destination;
@@ -34,6 +35,8 @@ const DEFAULT_BASE: &str = "https://api.mch.weixin.qq.com/";
 const DEFAULT_SECOND: &str = "https://api2.mch.weixin.qq.com/";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 const APIV3_KEY_BYTES: usize = 32;
 
 /// SHA-256 of the public halves of the keys that the sandbox publishes: everyone has their
@@ -104,6 +107,10 @@ pub(crate) struct Core {
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Limit,
     pub(crate) connect_timeout: Limit,
+    /// How long the body of a stream may stand still.
+    pub(crate) idle_timeout: Limit,
+    /// How many bytes of an answer are held in memory.
+    pub(crate) answer_limit: usize,
     /// Whether each request is a log event.
     pub(crate) debug: bool,
     pub(crate) transport: Arc<Transport>,
@@ -323,6 +330,24 @@ impl Client {
         PayParams::new(Arc::clone(&self.inner.core))
     }
 
+    /// Bills (账单): both calls, unzipped and checked, into a file or into memory, by `.await` or
+    /// `.wait()`.
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+    /// # let client = sandbox.client();
+    /// let bill = client.bill().trade("2024-01-01").wait()?;
+    /// assert!(bill.text().contains("交易时间"));
+    /// # let path = std::env::temp_dir().join(format!("bill of {}", std::process::id()));
+    /// let saved = client.bill().fund_flow("2024-01-01").download(&path).wait()?;
+    /// assert_eq!(saved.bytes_written(), std::fs::metadata(&path)?.len());
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn bill(&self) -> Bills {
+        Bills::new(Arc::clone(&self.inner.core))
+    }
+
     /// The platform certificates, fetched from the host of `base_uri` by `.await` or `.wait()`: with
     /// serial, dates and PEM, to be saved.
     ///
@@ -452,6 +477,8 @@ pub struct ClientBuilder {
     headers: HeaderMap,
     timeout: Option<Limit>,
     connect_timeout: Option<Limit>,
+    idle_timeout: Option<Limit>,
+    answer_limit: Option<usize>,
     debug: bool,
     mistake: Option<Error>,
 }
@@ -659,6 +686,25 @@ impl ClientBuilder {
         self
     }
 
+    /// How long the body of a [stream](Request::stream), a [download](Request::download) or a
+    /// [bill](Client::bill) may stand still; 30 s by default, zero for no limit.
+    ///
+    /// Theirs is the whole limit only until the answer's headers are there.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(Limit::from(limit));
+        self
+    }
+
+    /// How many bytes of an answer are held in memory, counted after its compression was undone;
+    /// 16 MB by default. It holds for errors, too.
+    ///
+    /// Of a larger answer no more is read: it is [`Error::Transport`], and the request may have had its
+    /// effect. What [`Request::stream`] and [`Request::download`] bring may be of any size.
+    pub fn answer_limit(mut self, bytes: usize) -> Self {
+        self.answer_limit = Some(bytes);
+        self
+    }
+
     /// Checks the settings and makes the client. Nothing is sent and no runtime is started.
     ///
     /// # Errors
@@ -751,6 +797,10 @@ impl ClientBuilder {
             connect_timeout: self
                 .connect_timeout
                 .unwrap_or(Limit(Some(DEFAULT_CONNECT_TIMEOUT))),
+            idle_timeout: self
+                .idle_timeout
+                .unwrap_or(Limit(Some(DEFAULT_IDLE_TIMEOUT))),
+            answer_limit: self.answer_limit.unwrap_or(DEFAULT_ANSWER_LIMIT),
             debug: self.debug,
             transport,
             secure: secure.transpose()?.map(Arc::new),

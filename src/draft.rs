@@ -29,7 +29,7 @@ use crate::sensitive::By;
 use crate::signer::MerchantKey;
 use crate::transport::body::Body;
 use crate::transport::failover::Origin;
-use crate::transport::{Call, Driver, Failure, Limits, Outcome, Transport, drive_until};
+use crate::transport::{Call, Driver, Failure, InPieces, Limits, Outcome, Transport, drive_until};
 
 /// Where a request goes.
 pub(crate) struct Destination {
@@ -127,6 +127,8 @@ impl Draft {
             limits: Limits {
                 whole: core.timeout,
                 connect: core.connect_timeout,
+                idle: core.idle_timeout,
+                answer: core.answer_limit,
                 started: Driver::Caller.now(),
             },
             debug: false,
@@ -398,9 +400,21 @@ pub(crate) struct Ready {
 const MOST_GIVEN_BACK: u32 = 3;
 
 impl Ready {
+    /// Signs, sends, and takes the whole answer.
+    pub(crate) async fn send(&self, driver: Driver) -> Result<(Exchange, Outcome)> {
+        self.send_by(driver, |call| call.run(driver)).await
+    }
+
     /// Signs and sends. What provably did not arrive is signed anew and sent again: where a
     /// connection was closed before a byte was written, and where an entrance can't be reached.
-    pub(crate) async fn send(&self, driver: Driver) -> Result<(Exchange, Outcome)> {
+    pub(crate) async fn send_by<T, F>(
+        &self,
+        driver: Driver,
+        run: impl Fn(Call) -> F,
+    ) -> Result<(Exchange, std::result::Result<T, Failure>)>
+    where
+        F: Future<Output = std::result::Result<T, Failure>>,
+    {
         let own = self.draft.destination.origin();
         let entrances = self.draft.core.entrances.as_ref();
         let order = entrances.and_then(|entrances| entrances.order(&own, driver.now()));
@@ -409,12 +423,12 @@ impl Ready {
         loop {
             let signed = self.compose(origin)?.sign(driver).await?;
             let (call, exchange) = signed.split();
-            let outcome = call.run(driver).await;
+            let outcome = run(call).await;
             let is_unreachable = outcome.as_ref().is_err_and(Failure::is_unreachable);
             if let Some(entrances) = entrances {
                 entrances.saw(origin, !is_unreachable, driver.now());
             }
-            match &outcome {
+            match outcome.as_ref().map(|_| ()) {
                 Err(failure) if failure.is_given_back() && given_back < MOST_GIVEN_BACK => {
                     given_back += 1;
                     tracing::debug!(host = %origin.1, "a connection had been closed; sent again");
@@ -437,6 +451,11 @@ impl Ready {
             (Some(own), Some(remaining)) => Limit(Some(own.min(remaining))),
             (own, remaining) => Limit(own.or(remaining)),
         };
+    }
+
+    /// Which answers may be handed over in pieces.
+    pub(crate) fn in_pieces(&self) -> Result<InPieces> {
+        self.compose_once()?.0.exchange.in_pieces()
     }
 
     /// The request towards the host that it was made for, unsigned.
@@ -508,6 +527,7 @@ impl Ready {
                     endpoint: endpoint.clone(),
                     host,
                     deadline: limits.deadline(),
+                    answer_limit: limits.answer,
                     terms,
                 },
             },

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::platform::is_public_key_id;
 use crate::response::header_text;
+use crate::transport::ArrivalError;
 
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -208,7 +209,12 @@ impl Error {
 
     /// Whether it may pass by itself, for a request that changes nothing more when it is repeated.
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Self::Timeout(_) | Self::Transport(_)) || self.is_retryable()
+        match self {
+            Self::Timeout(_) => true,
+            // One that is too large stays so.
+            Self::Transport(error) => !error.is_about_size(),
+            _ => self.is_retryable(),
+        }
     }
 
     /// How long the answer asks to wait, in seconds.
@@ -273,6 +279,16 @@ impl Error {
         Self::Decode(Box::new(DecodeError {
             endpoint: Some(endpoint),
             what: "platform certificates",
+            problem,
+            position: None,
+        }))
+    }
+
+    /// An answer that names no bill that can be fetched.
+    pub(crate) fn bill(endpoint: Endpoint, problem: String) -> Self {
+        Self::Decode(Box::new(DecodeError {
+            endpoint: Some(endpoint),
+            what: "the answer names no bill that can be fetched",
             problem,
             position: None,
         }))
@@ -574,6 +590,14 @@ impl NetworkError {
     /// The limit that ran out, for [`Error::Timeout`].
     pub fn limit(&self) -> Option<Duration> {
         self.limit.map(|(_, limit)| limit)
+    }
+}
+
+impl NetworkError {
+    fn is_about_size(&self) -> bool {
+        let cause = self.cause.as_deref();
+        let cause = cause.and_then(|cause| cause.downcast_ref::<ArrivalError>());
+        matches!(cause, Some(ArrivalError::TooLarge { .. }))
     }
 }
 
@@ -919,6 +943,14 @@ pub enum Check {
         /// The header that holds the digest.
         header: &'static str,
     },
+    /// A bill has not the digest that was promised when it was asked for.
+    #[non_exhaustive]
+    Bill {
+        /// The SHA-1 that was promised, in hex.
+        promised: String,
+        /// The SHA-1 of the unzipped bytes that came.
+        found: String,
+    },
     /// The signature is one of WeChat Pay's probes, which are wrong on purpose.
     Probe,
     /// An APIv2 answer says neither that it is a success nor that it is a failure.
@@ -1074,6 +1106,11 @@ impl fmt::Display for VerifyError {
             Check::Digest { header } => write!(
                 f,
                 "its signature is right, but its content has not the digest that {header} promises"
+            ),
+            Check::Bill { promised, found } => write!(
+                f,
+                "the SHA-1 of the bill is {found}, and {promised} was promised when it was asked for; \
+                 fetch it again"
             ),
             Check::Probe => f.write_str(
                 "its signature is one of WeChat Pay's probes (WECHATPAY/SIGNTEST/…), sent to see \

@@ -152,6 +152,20 @@
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 //!
+//! # Bills, downloads and streams
+//!
+//! An answer in memory is limited to 16 MB ([`ClientBuilder::answer_limit`]). [`Client::bill`] makes
+//! both calls of a bill and compares it with its digest; [`Request::download`] and
+//! [`Request::stream`] take what nothing signs, of any size, in constant memory.
+//!
+//! ```
+//! # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+//! # let client = sandbox.client();
+//! let bill = client.bill().trade("2024-01-01").wait()?;
+//! assert_eq!(bill.bytes().len(), 95);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Another HTTP client
 //!
 //! [`Request::into_parts`] gives the signed request and what verifies its answer: the pair is the
@@ -183,16 +197,18 @@
 //!
 //! # Not in this version
 //!
-//! Downloads to a file, proxies and retries. What asks for one of them is an error that says so.
+//! Proxies and retries. What asks for one of them is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]
 
 mod address;
 mod answer;
+mod bill;
 mod chain;
 mod client;
 mod crypto;
+mod download;
 mod draft;
 mod error;
 mod media;
@@ -209,6 +225,7 @@ mod request;
 mod response;
 mod sensitive;
 mod signer;
+mod streamed;
 mod template;
 mod transport;
 
@@ -224,9 +241,11 @@ pub mod rsa {
 }
 
 pub use answer::Answer;
+pub use bill::{Bill, BillDownload, BillRequest, Bills};
 pub use chain::Chain;
 pub use client::{Client, ClientBuilder};
 pub use crypto::{aes_ecb, aes_gcm, hash};
+pub use download::{Download, Downloaded};
 pub use error::{
     ApiError, Attempt, Check, ConfigError, DecodeError, Error, KeyError, NetworkError, Phase,
     RedirectError, RequestError, Result, SignatureState, TemplateError, VerifyError,
@@ -241,4 +260,5 @@ pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys}
 pub use request::{Request, ResponseFuture, Signing};
 pub use response::Response;
 pub use signer::{ServiceError, ServiceFuture, Signer, Verifier};
+pub use streamed::{BodyReader, Streamed, Streaming};
 pub use transport::retry::Retry;

@@ -144,10 +144,11 @@ pub(crate) fn refuse_guzzle(name: &str, value: &Value) -> Result<(), Problem> {
             "the certificate and key for mutual TLS are .merchant(cert, \
                                     key) on the builder"
         }
-        ("sink" | "stream" | "progress" | "on_headers" | "read_timeout", _) => {
-            "streams and downloads are not in this version; err.bytes() and response.bytes() hold \
-             the body"
-        }
+        ("sink", _) => "a body goes into a file by .download(path) on the request",
+        ("progress", _) => ".progress(…) of the request's .download(path)",
+        ("stream", _) => "a body comes in pieces by .stream() on the request",
+        ("on_headers", _) => ".stream() on the request, which has the headers first",
+        ("read_timeout", _) => ".idle_timeout(duration) on the request or the builder",
         ("multipart", _) => "an upload is a body: .post(Media::from_path(path)?)",
         ("form_params", _) => "WeChat Pay takes no forms: a body is `json`, or the text in `body`",
         ("proxy", _) => "a proxy is not in this version",

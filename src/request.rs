@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::IntoFuture;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::answer::{Answer, finish};
 use crate::catalogue::tree;
 use crate::chain::PathText;
 use crate::client::{Core, check_published};
+use crate::download::Download;
 #[cfg(feature = "aws-lc-rs")]
 use crate::draft::Sensitive;
 use crate::draft::{AskedOfV2, Destination, Draft, Ready};
@@ -30,6 +32,7 @@ use crate::query::Query;
 use crate::response::Response;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive;
+use crate::streamed::Streaming;
 use crate::template;
 use crate::transport::retry::Retry;
 use crate::transport::{Driver, Limits, Transport, block_on, drive};
@@ -50,6 +53,8 @@ pub struct Request {
     headers: HeaderMap,
     timeout: Option<Limit>,
     connect_timeout: Option<Limit>,
+    idle_timeout: Option<Limit>,
+    answer_limit: Option<usize>,
     base: Option<Base>,
     debug: bool,
     retry: Option<Retry>,
@@ -92,6 +97,8 @@ impl Request {
             headers: HeaderMap::new(),
             timeout: None,
             connect_timeout: None,
+            idle_timeout: None,
+            answer_limit: None,
             base: None,
             debug: false,
             retry: None,
@@ -191,6 +198,21 @@ impl Request {
     /// its time, but may not stand still.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit.into());
+        self
+    }
+
+    /// How long the body of a [`stream`](Self::stream) or a [`download`](Self::download) may stand
+    /// still, after its headers were there within the limit of the whole. Zero for no limit; by default
+    /// the client's, 30 s.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit.into());
+        self
+    }
+
+    /// How many bytes of the answer are held in memory, counted after its compression was undone; by
+    /// default the client's, 16 MB. See [`ClientBuilder::answer_limit`](crate::ClientBuilder::answer_limit).
+    pub fn answer_limit(mut self, bytes: usize) -> Self {
+        self.answer_limit = Some(bytes);
         self
     }
 
@@ -345,6 +367,29 @@ impl Request {
         block_on(self.go(Driver::Own))
     }
 
+    /// The answer's body in pieces, as they come, by `.await` or `.wait()`: for endpoints that sign
+    /// nothing, such as a bill's `download_url` or an image.
+    ///
+    /// The limit of the whole request ends at the answer's headers; then there may be
+    /// [`idle_timeout`](Self::idle_timeout) without a byte. A 4xx or 5xx is [`Error::Api`], as always.
+    ///
+    /// Where the answer is signed as a whole, nothing of it can be trusted before its end, and a stream
+    /// is [`Error::Request`] before anything is sent; so it is with APIv2, whose failures are told in
+    /// the body. A signature that an endpoint sends though it need not is checked first: that answer
+    /// is read whole, within [`answer_limit`](Self::answer_limit).
+    pub fn stream(self) -> Streaming {
+        Streaming::new(self)
+    }
+
+    /// The answer's body into a file, by `.await` or `.wait()`: for the endpoints of
+    /// [`stream`](Self::stream), with its limits, in constant memory.
+    ///
+    /// It is written beside `path` under another name, and renamed at the end: a download that fails
+    /// leaves no file, and what was at `path` stays as it was.
+    pub fn download(self, path: impl Into<PathBuf>) -> Download {
+        Download::new(self, path.into())
+    }
+
     /// The signed request, without sending it.
     ///
     /// # Errors
@@ -381,7 +426,7 @@ impl Request {
         Signing(self)
     }
 
-    async fn go(self, driver: Driver) -> Result<Response> {
+    pub(crate) async fn go(self, driver: Driver) -> Result<Response> {
         let retry = self.retry.clone();
         let mut ready = self.prepare(driver).await?;
         let Some(retry) = retry else {
@@ -560,7 +605,7 @@ impl Request {
         self.mistake.get_or_insert(error);
     }
 
-    fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         let template = match &self.target {
             Target::Path(path) => path.masked(),
             Target::Absolute(address) => {
@@ -575,7 +620,7 @@ impl Request {
     }
 
     /// Everything that is done before a byte leaves.
-    async fn prepare(self, driver: Driver) -> Result<Ready> {
+    pub(crate) async fn prepare(self, driver: Driver) -> Result<Ready> {
         let draft = self.draft(driver)?;
         if let Some(store) = draft.wanting() {
             let fetched = refreshed(&draft.core, &store, driver, draft.limits.deadline()).await;
@@ -607,6 +652,8 @@ impl Request {
         let limits = Limits {
             whole: self.timeout.unwrap_or(core.timeout),
             connect: self.connect_timeout.unwrap_or(core.connect_timeout),
+            idle: self.idle_timeout.unwrap_or(core.idle_timeout),
+            answer: self.answer_limit.unwrap_or(core.answer_limit),
             started: driver.now(),
         };
         let path = destination.target.path();

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -33,6 +33,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::bills::{self, Made};
 use crate::clock::now;
 use crate::gateway::Gateway;
 use crate::misbehaviour::Misbehaviour;
@@ -196,6 +197,7 @@ async fn answer(
         Read::Broken => return never(&cut).await,
     };
     let request = Received::new(parts, body, peer);
+    let made = bills::made(&request);
     let answer = gateway.judge(request, whole, misbehaviour.as_ref(), now());
     match misbehaviour {
         Some(Misbehaviour::CutAfterRead) => return never(&cut).await,
@@ -208,7 +210,12 @@ async fn answer(
         Some(Misbehaviour::CutInAnswer) => Some(cut),
         _ => None,
     };
-    answer.map(|body| Reply::new(body, cut))
+    match made {
+        Some(made) if answer.status() == StatusCode::OK && answer.body().is_empty() => {
+            answer.map(|_| Reply::made(made))
+        }
+        _ => answer.map(|body| Reply::new(body, cut)),
+    }
 }
 
 /// Has the connection cut, and does not answer.
@@ -255,6 +262,7 @@ pub(crate) struct Reply {
     /// What is announced and not sent yet.
     left: u64,
     cut: Option<Arc<Notify>>,
+    made: Option<Made>,
 }
 
 impl Reply {
@@ -268,6 +276,16 @@ impl Reply {
             data: Some(data).filter(|data| !data.is_empty()),
             left,
             cut,
+            made: None,
+        }
+    }
+
+    fn made(made: Made) -> Self {
+        Self {
+            data: None,
+            left: made.promised(),
+            cut: None,
+            made: Some(made),
         }
     }
 }
@@ -281,6 +299,16 @@ impl Body for Reply {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let reply = self.get_mut();
+        if let Some(made) = &mut reply.made {
+            let piece = made.piece();
+            reply.left = made.promised();
+            return match piece {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+                None if reply.left == 0 => Poll::Ready(None),
+                // It stands still.
+                None => Poll::Pending,
+            };
+        }
         if let Some(data) = reply.data.take() {
             reply.left = reply.left.saturating_sub(data.len() as u64);
             return Poll::Ready(Some(Ok(Frame::data(data))));
@@ -297,7 +325,7 @@ impl Body for Reply {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.cut.is_none()
+        self.data.is_none() && self.cut.is_none() && self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {

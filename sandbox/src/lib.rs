@@ -178,6 +178,7 @@ mod answer;
 mod apiv2;
 #[doc(hidden)]
 pub mod authenticate;
+mod bills;
 mod canned;
 mod clock;
 mod coupons;
@@ -761,6 +762,7 @@ impl Builder {
             TcpListener::from_std(listener)?
         };
         let base_uri = base_uri(root_certificate.is_some(), address);
+        gateway.business.bills.set_base(&base_uri);
         let client = client(&base_uri, root_certificate.as_deref()).map_err(io::Error::other)?;
         let (closing, closing_seen) = watch::channel(false);
         let (closed, closed_seen) = mpsc::channel();

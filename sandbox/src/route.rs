@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 
 use crate::answer::{Answer, number};
 use crate::apiv2::Apiv2;
+use crate::bills::Bills;
 use crate::coupons::Coupons;
 use crate::media;
 use crate::orders::Orders;
@@ -16,6 +17,7 @@ const MEGABYTE: usize = 1024 * 1024;
 #[derive(Default)]
 pub(crate) struct Business {
     coupons: Coupons,
+    pub(crate) bills: Bills,
     pub(crate) orders: Orders,
     pub(crate) apiv2: Apiv2,
 }
@@ -27,6 +29,10 @@ impl Business {
             "/v3/marketing/busifavor/product-coupons/send" => {
                 only(&Method::POST, request, || self.coupons.send(request))
             }
+            "/v3/bill/tradebill" | "/v3/bill/fundflowbill" => {
+                get(request, || self.bills.ask(request))
+            }
+            "/v3/billdownload/file" => get(request, || Bills::file(request)),
             path if media::is_upload(path) => {
                 only(&Method::POST, request, || media::upload(request))
             }

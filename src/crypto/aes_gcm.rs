@@ -64,6 +64,18 @@ pub fn decrypt(
     }
 }
 
+/// Decrypts a file, with the 16 bytes of the tag at its end.
+pub(crate) fn open(mut bytes: Vec<u8>, key: &[u8], nonce: &[u8]) -> Result<Vec<u8>> {
+    let (key, nonce) = prepared(key, nonce)?;
+    let opened = key.open_in_place(nonce, Aad::empty(), &mut bytes);
+    let length = opened.map(|plain| plain.len()).map_err(|_| {
+        let problem = "it was encrypted under another key or nonce, or was altered";
+        Error::ciphertext("the AES-256-GCM file can't be opened", problem)
+    })?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
 fn prepared(key: &[u8], nonce: &[u8]) -> Result<(LessSafeKey, Nonce)> {
     let Ok(unbound) = UnboundKey::new(&AES_256_GCM, key) else {
         let wanted = "the APIv3 key, which has 32 bytes";

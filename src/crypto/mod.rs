@@ -23,7 +23,7 @@ pub(crate) fn sha1_hex(data: &[u8]) -> String {
     hex(ring::digest::digest(algorithm, data).as_ref())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

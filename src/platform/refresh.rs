@@ -17,7 +17,7 @@ use crate::draft::{Destination, Draft};
 use crate::error::{Check, Endpoint, Error, Phase, Result};
 use crate::formatter;
 use crate::pending::Pending;
-use crate::protocol::{Exchange, plain};
+use crate::protocol::Exchange;
 use crate::query::Query;
 use crate::transport::{Driver, Outcome, block_on, drive_until, spawn};
 
@@ -282,8 +282,8 @@ async fn fetch(core: &Arc<Core>, place: &Place) -> Result<Vec<PlatformCertificat
 /// Trusts an answer whose certificates the APIv3 key opens and one of which signed it.
 fn settle(exchange: Exchange, outcome: Outcome) -> Result<Vec<PlatformCertificate>> {
     let Exchange { core, sent } = exchange;
-    let answer = match outcome {
-        Ok(answer) => plain(answer),
+    let answer = match outcome.and_then(|answer| sent.plain(answer)) {
+        Ok(answer) => answer,
         Err(failure) => return Err(failure.into_error(sent.endpoint, sent.host, None)),
     };
     let apiv3_key = core

@@ -23,9 +23,10 @@ use crate::error::{
 use crate::formatter;
 use crate::platform::{KeySet, Store};
 use crate::response::Response;
-use crate::transport::Failure;
+use crate::transport::{Failure, InPieces};
 
-pub(crate) use self::encoding::plain;
+use self::encoding::TooLarge;
+pub(crate) use self::encoding::{Unzip, unzip};
 
 const AGENT: HeaderValue = HeaderValue::from_static(if cfg!(feature = "aws-lc-rs") {
     concat!(
@@ -58,6 +59,8 @@ pub(crate) struct Sent {
     pub(crate) host: String,
     /// Until when the caller waits, and how long that is in all.
     pub(crate) deadline: Option<(Duration, Instant)>,
+    /// How many bytes of an answer may be held in memory.
+    pub(crate) answer_limit: usize,
     pub(crate) terms: Terms,
 }
 
@@ -68,7 +71,7 @@ pub(crate) enum Terms {
 }
 
 impl Terms {
-    fn signed(self) -> Signed {
+    pub(crate) fn signed(self) -> Signed {
         match self {
             Self::V3(terms) => Signed::V3(terms.signed),
             Self::V2(terms) => Signed::V2(terms.signed),
@@ -80,6 +83,16 @@ impl Sent {
     /// Why there is no answer.
     pub(crate) fn failed(self, failure: Failure) -> Error {
         failure.into_error(self.endpoint, self.host, Some(self.terms.signed()))
+    }
+
+    /// The answer without its `Content-Encoding`, if that does not make it too large.
+    pub(crate) fn plain(
+        &self,
+        answer: http::Response<Bytes>,
+    ) -> std::result::Result<http::Response<Bytes>, Failure> {
+        let status = answer.status();
+        encoding::plain(answer, self.answer_limit)
+            .map_err(|TooLarge| Failure::too_large(status, self.answer_limit))
     }
 
     /// Trusts these certificates instead of those that were fetched before.
@@ -169,13 +182,36 @@ impl Exchange {
         }
     }
 
+    /// Which answers may be handed on before their end is there: successes of an endpoint that signs
+    /// nothing.
+    pub(crate) fn in_pieces(&self) -> Result<InPieces> {
+        let (part, wanted) = match &self.sent.terms {
+            Terms::V3(terms) if terms.is_exempt => {
+                return Ok(|parts| v3::is_plain(parts.status, &parts.headers));
+            }
+            Terms::V3(_) => (
+                "a stream or a download: this endpoint signs its answer as a whole, so nothing of it \
+                 can be trusted before its end",
+                ".await or .wait(), and .answer_limit(bytes) for a large answer",
+            ),
+            Terms::V2(_) => (
+                "a stream or a download: whether a call of APIv2 failed is said in the body",
+                ".await or .wait(), and .answer_limit(bytes) for a large answer",
+            ),
+        };
+        Err(Error::request(part, wanted).at(&self.sent.endpoint))
+    }
+
     /// The one place that decides whether an answer is trusted.
     pub(crate) fn accept(self, answer: http::Response<Bytes>) -> Result<Response> {
         self.accept_at(answer, formatter::now())
     }
 
     fn accept_at(self, answer: http::Response<Bytes>, now: u64) -> Result<Response> {
-        let answer = plain(answer);
+        let answer = match self.sent.plain(answer) {
+            Ok(answer) => answer,
+            Err(failure) => return Err(self.sent.failed(failure)),
+        };
         let Sent {
             endpoint,
             host,

@@ -7,6 +7,7 @@
 //! one pool a runtime, over one shared connector. A guard task on that runtime removes the pool
 //! when the runtime goes.
 
+mod arrival;
 pub(crate) mod body;
 mod connect;
 pub(crate) mod failover;
@@ -24,7 +25,8 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
+use http::StatusCode;
+use http::response::Parts;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -39,6 +41,7 @@ use crate::error::{Endpoint, Error, NetworkError, Phase, Result, Signed};
 use crate::options::Limit;
 use crate::signer::ServiceError;
 
+pub(crate) use self::arrival::{AbandonArrival, Arrival, ArrivalError};
 use self::body::{Body, Trouble};
 use self::connect::{Attempt, ConnectFailure, Connector};
 pub(crate) use self::identity::Identity;
@@ -51,6 +54,15 @@ const DOUBT: Duration = Duration::from_secs(1);
 
 type Pool = Client<Connector, Body>;
 pub(crate) type Outcome = std::result::Result<http::Response<Bytes>, Failure>;
+
+/// Tells by the headers of an answer whether its body is handed on in pieces.
+pub(crate) type InPieces = fn(&Parts) -> bool;
+
+/// What a request brought back: the whole answer, or its headers while its body is on its way.
+pub(crate) enum Brought {
+    Whole(http::Response<Bytes>),
+    Begun(http::Response<Arrival>),
+}
 
 /// The connections of one client or of several, on whichever runtimes they are used.
 pub(crate) struct Transport {
@@ -151,6 +163,10 @@ impl Drop for Guard {
 pub(crate) struct Limits {
     pub(crate) whole: Limit,
     pub(crate) connect: Limit,
+    /// How long a body that is read in pieces may stand still.
+    pub(crate) idle: Limit,
+    /// How many bytes of an answer may be held in memory.
+    pub(crate) answer: usize,
     /// From when on they count.
     pub(crate) started: Instant,
 }
@@ -276,10 +292,25 @@ impl Call {
     }
 
     pub(crate) async fn run(self, driver: Driver) -> Outcome {
-        drive(driver, self.send()).await.unwrap_or_else(Err)
+        match self.open(driver, |_| false).await? {
+            Brought::Whole(answer) => Ok(answer),
+            Brought::Begun(_) => Err(Failure::lost(Phase::Read)),
+        }
     }
 
-    async fn send(self) -> Outcome {
+    /// As [`run`](Self::run); of an answer that is taken in pieces, the limit of the whole ends with
+    /// its headers.
+    pub(crate) async fn open(
+        self,
+        driver: Driver,
+        in_pieces: InPieces,
+    ) -> std::result::Result<Brought, Failure> {
+        drive(driver, self.send(in_pieces))
+            .await
+            .unwrap_or_else(Err)
+    }
+
+    async fn send(self, in_pieces: InPieces) -> std::result::Result<Brought, Failure> {
         let attempt = Arc::new(Attempt::new(self.limits.connect));
         let pool = self.transport.pool();
         let mut request = self.request;
@@ -298,13 +329,28 @@ impl Call {
             })?;
             attempt.enter(Phase::Read);
             let (parts, body) = answer.into_parts();
-            let body = body.collect().await.map_err(Failure::of_body)?;
-            Ok(http::Response::from_parts(parts, body.to_bytes()))
+            if in_pieces(&parts) {
+                return Ok((parts, Err(body)));
+            }
+            let body = arrival::whole(body, parts.status, self.limits.answer).await?;
+            Ok((parts, Ok(body)))
         });
+        let hand_over = |outcome, mut exchanging: Exchanging| match outcome {
+            Ok((parts, Err(body))) => {
+                let arrival = Arrival::start(body, self.limits.idle, exchanging);
+                Ok(Brought::Begun(http::Response::from_parts(parts, arrival)))
+            }
+            Ok((parts, Ok(body))) => {
+                exchanging.is_over = true;
+                Ok(Brought::Whole(http::Response::from_parts(parts, body)))
+            }
+            Err(failure) => {
+                exchanging.is_over = true;
+                Err(failure)
+            }
+        };
         let Some((limit, deadline)) = self.limits.deadline() else {
-            let outcome = exchange.await;
-            exchanging.is_over = true;
-            return outcome;
+            return hand_over(exchange.await, exchanging);
         };
         let mut exchange = pin!(exchange);
         let mut until = deadline;
@@ -319,10 +365,10 @@ impl Call {
                 _ => break None,
             }
         };
-        exchanging.is_over = true;
         match outcome {
-            Some(outcome) => outcome,
+            Some(outcome) => hand_over(outcome, exchanging),
             None => {
+                exchanging.is_over = true;
                 let name = if watch.is_some() {
                     "the limit since the last byte sent"
                 } else {
@@ -403,7 +449,7 @@ impl<T> Future for Abandon<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0)
             .poll(context)
-            .map(|joined| joined.map_err(|_| Failure::lost()))
+            .map(|joined| joined.map_err(|_| Failure::lost(Phase::Exchange)))
     }
 }
 
@@ -496,6 +542,35 @@ impl Failure {
         }
     }
 
+    /// No more is read of an answer that does not fit into memory.
+    pub(crate) fn too_large(status: StatusCode, limit: usize) -> Self {
+        Self::of_arrival(ArrivalError::TooLarge { status, limit })
+    }
+
+    /// The body of the answer is not as it should be.
+    pub(crate) fn of_arrival(error: ArrivalError) -> Self {
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Read,
+            limit: None,
+            may_have_been_sent: true,
+            is_given_back: false,
+            cause: Some(Arc::new(error)),
+        }
+    }
+
+    /// No byte of the answer's body came for this long.
+    fn stood_still(limit: Duration) -> Self {
+        Self {
+            kind: Kind::Timeout,
+            phase: Phase::Read,
+            limit: Some(("the limit without a byte", limit)),
+            may_have_been_sent: true,
+            is_given_back: false,
+            cause: None,
+        }
+    }
+
     /// The signer elsewhere gave none.
     pub(crate) fn of_signer(error: ServiceError) -> Self {
         Self {
@@ -533,11 +608,11 @@ impl Failure {
     }
 
     /// The task that had the request is gone; how far it had come is not known.
-    fn lost() -> Self {
+    pub(crate) fn lost(phase: Phase) -> Self {
         let cause = std::io::Error::other("the task that sent the request was ended");
         Self {
             kind: Kind::Transport,
-            phase: Phase::Exchange,
+            phase,
             limit: None,
             may_have_been_sent: true,
             is_given_back: false,

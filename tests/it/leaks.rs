@@ -520,6 +520,7 @@ fn nothing_public_shows_a_key_a_secret_a_signature_a_body_a_query_or_a_value() {
         &client.url("https://api.mch.weixin.qq.com/v3/merchant-service/images/MARKed"),
     );
     shown.debug("Pending", &filled(&client).into_future());
+    bills(&mut shown);
     shown.debug("Signing", &filled(&client).sign());
     shown.debug("PayParams", &client.pay_params());
     apiv2(&mut shown, &client);
@@ -578,6 +579,64 @@ fn signs_in(text: &str) -> Vec<String> {
         matches!(word.len(), 32 | 64) && word.chars().all(is_digit)
     });
     words.map(str::to_owned).collect()
+}
+
+/// Bills, streams and downloads: their query holds a token, and their body what was paid.
+fn bills(shown: &mut Shown) {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let client = sandbox.client();
+    let file = || {
+        let path = client.chain("v3/billdownload/file").get();
+        path.query([("token", "MARKed")])
+    };
+    let address = format!("{}v3/billdownload/file?token=MARKed", sandbox.base_uri());
+    let digest = "6d9a5a2e4e4d6cbf2c2f2b4c3b5b0d2b8f6f6a10";
+    let promise = json!({
+        "hash_type": "SHA1", "hash_value": digest, "download_url": address,
+    });
+    sandbox.answer("GET", "/v3/bill/tradebill", 200, promise);
+    let bill = || {
+        let bill = client.bill().trade("2024-01-01");
+        bill.query([("sub_mchid", "MARKed")])
+    };
+    shown.debug("Bills", &client.bill());
+    shown.debug("BillRequest", &bill());
+    shown.debug("Streaming", &file().stream());
+    let path = std::env::temp_dir().join(format!("wechatpay-chain leaks {}", std::process::id()));
+    shown.debug("Download", &file().download(&path));
+    shown.debug("BillDownload", &bill().download(&path));
+    let answer = CannedAnswer::new(200)
+        .unsigned()
+        .header("X-Other", "MARKed")
+        .body("MARKed");
+    let path_of_file = "/v3/billdownload/file";
+    sandbox.answer_with("GET", path_of_file, answer.clone());
+    shown.error(&bill().wait().unwrap_err());
+    shown.error(&bill().download(&path).wait().unwrap_err());
+    shown.debug("BodyReader", &file().stream().wait().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let streamed = runtime.block_on(async { file().stream().await });
+    shown.debug("Streamed", &streamed.unwrap());
+    shown.debug("Downloaded", &file().download(&path).wait().unwrap());
+    std::fs::remove_file(&path).unwrap();
+    let packed = answer.header("Content-Encoding", "gzip");
+    sandbox.answer_with("GET", path_of_file, packed);
+    shown.error(&file().download(&path).wait().unwrap_err());
+    sandbox.answer_with("GET", path_of_file, CannedAnswer::new(200).body("MARKed"));
+    shown.error(&file().answer_limit(1).stream().wait().unwrap_err());
+    sandbox.forget_answers();
+    shown.error(&file().stream().wait().unwrap_err());
+    shown.debug("Bill", &client.bill().trade("2024-01-01").wait().unwrap());
+    sandbox.answer(
+        "GET",
+        "/v3/bill/tradebill",
+        200,
+        json!({ "hash_type": "SM3" }),
+    );
+    shown.error(&bill().wait().unwrap_err());
 }
 
 /// APIv2's requests, answers and notifications, whose bodies hold signs.
@@ -710,6 +769,12 @@ fn platform(shown: &mut Shown) {
     let incoming = client.notification(&event.headers(), event.body());
     shown.debug("Incoming", &incoming);
     shown.debug("Notification", &incoming.wait().unwrap());
+    let again = Retry::idempotent().first_pause(Duration::ZERO);
+    shown.debug("Retry", &again);
+    sandbox.misbehave_always(Misbehaviour::status(429, "MARK", "m"));
+    let request = client.chain("v3/x").post("MARKed").retry(again);
+    shown.error(&request.wait().unwrap_err());
+    sandbox.behave();
     let forged = sandbox
         .notification_builder("X", "transaction", &secret)
         .probe();

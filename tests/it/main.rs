@@ -7,6 +7,7 @@
 )]
 
 mod again;
+mod bills;
 mod catalogue;
 mod catalogue_chains;
 mod chain;
@@ -34,6 +35,7 @@ mod sensitive;
 mod settings;
 mod signing;
 mod statements;
+mod streams;
 mod support;
 mod templates;
 mod unsent;
