@@ -85,7 +85,7 @@
 //!
 //! Each variant of [`Error`] says when it happens and what to do. After a failed payment ask
 //! [`Error::may_have_been_sent`]: `false` only where that is proved. A redirect is never followed
-//! and nothing is sent twice.
+//! and what may have arrived is sent again only by [`Request::retry`].
 //!
 //! ```
 //! # use serde_json::json;
@@ -197,7 +197,7 @@
 //!
 //! # Not in this version
 //!
-//! Proxies and retries. What asks for one of them is an error that says so.
+//! Proxies. What asks for one is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]

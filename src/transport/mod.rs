@@ -498,8 +498,9 @@ impl Failure {
                 cause: failure.cause.clone(),
             };
         }
-        let is_given_back = is_given_back(&error);
-        let is_unsent = error.connect_info().is_none() || is_given_back;
+        // Without a connection's details the request was never handed to one.
+        let is_unsent = error.connect_info().is_none() || is_given_back(&error);
+        let is_given_back = is_unsent && !error.is_connect();
         Self {
             is_given_back,
             kind: if error.is_connect() {

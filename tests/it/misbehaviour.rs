@@ -425,7 +425,13 @@ fn a_connection_that_is_cut_may_have_brought_the_request() {
 
 #[test]
 fn a_cut_before_the_request_is_read_is_an_error_that_claims_nothing_unproved() {
-    for error in errors(&Misbehaviour::CutBeforeRead) {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let client = sandbox.client();
+    sandbox.misbehave_always(Misbehaviour::CutBeforeRead);
+    for error in [
+        send(&client).wait().unwrap_err(),
+        block_on(send(&client).into_future()).unwrap_err(),
+    ] {
         let text = error.to_string();
         assert!(
             matches!(error, Error::Transport(_) | Error::Connect(_)),

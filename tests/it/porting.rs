@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::hash::{self, SignType};
 use wechatpay_chain::rsa::{PrivateKey, PublicKey};
 use wechatpay_chain::{
-    Client, Error, Media, Notification, NotificationV2, ServiceError, ServiceFuture, Signer,
+    Client, Error, Media, Notification, NotificationV2, Retry, ServiceError, ServiceFuture, Signer,
     Verifier, aes_gcm, formatter, pem, transformer,
 };
 use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
@@ -687,16 +687,10 @@ async fn middlewares() -> Outcome {
     let refund = refund();
     sandbox.misbehave(Misbehaviour::status(429, "FREQUENCY_LIMITED", "频率超限"));
     // [retry]
-    let mut pause = Duration::from_millis(200);
-    let response = loop {
-        match refunds.post(&refund).await {
-            Err(error) if error.is_retryable() && pause < Duration::from_secs(5) => {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            result => break result?,
-        }
-    };
+    let retry = Retry::idempotent()
+        .attempts(5)
+        .first_pause(Duration::from_millis(200));
+    let response = refunds.post(&refund).retry(retry).await?;
     // [end]
     assert!(response.verified());
     assert_eq!(sandbox.received()[1].header("X-Trace"), Some("shop-7"));
