@@ -183,7 +183,11 @@ async fn answer(
     peer: Peer,
     cut: Arc<Notify>,
 ) -> Response<Reply> {
-    let misbehaviour = gateway.script.for_request(request.uri().path());
+    let path = request.uri().path();
+    let misbehaviour = gateway
+        .script
+        .for_request(path)
+        .or_else(|| gateway.rules.find(request.method().as_str(), path));
     if let Some(Misbehaviour::CutBeforeRead) = misbehaviour {
         return never(&cut).await;
     }
@@ -196,9 +200,10 @@ async fn answer(
         Read::Broken => return never(&cut).await,
     };
     let request = Received::new(parts, body, peer);
+    let misbehaviour = misbehaviour.or_else(|| gateway.asked_for(&request));
     let answer = gateway.judge(request, whole, misbehaviour.as_ref(), now());
     match misbehaviour {
-        Some(Misbehaviour::CutAfterRead) => return never(&cut).await,
+        Some(Misbehaviour::CutAfterRead | Misbehaviour::CutBeforeRead) => return never(&cut).await,
         Some(Misbehaviour::Delay(delay)) => sleep(delay).await,
         _ => {}
     }

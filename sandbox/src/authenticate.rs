@@ -267,18 +267,36 @@ fn shown(request: &Received, credentials: &Credentials<'_>) -> String {
     format!("{}{start}\n", head(request, credentials))
 }
 
-/// Knows one merchant, and the nonces it used lately.
+/// The number of the merchant who sent a request that was checked; empty for any other.
+pub(crate) fn merchant(request: &Received) -> &str {
+    let header = request.header(AUTHORIZATION.as_str()).unwrap_or_default();
+    parse(header).map_or("", |credentials| credentials.mchid)
+}
+
+/// Knows the merchants, who share their keys, and the nonces they used lately.
 pub(crate) struct Authenticator {
+    merchants: Vec<String>,
     key: MerchantKey,
     nonces: Mutex<Nonces>,
 }
 
 impl Authenticator {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(merchants: Vec<String>) -> io::Result<Self> {
         Ok(Self {
+            merchants,
             key: MerchantKey::load()?,
             nonces: Mutex::default(),
         })
+    }
+
+    /// Whose requests are taken.
+    pub(crate) fn merchants(&self) -> &[String] {
+        &self.merchants
+    }
+
+    /// Forgets the nonces.
+    pub(crate) fn reset(&self) {
+        *self.nonces.lock().unwrap_or_else(PoisonError::into_inner) = Nonces::default();
     }
 
     /// Encrypts a field for the merchant.
@@ -297,7 +315,11 @@ impl Authenticator {
         };
         let header = header.to_str().map_err(|_| Refusal::Authorization)?;
         let credentials = parse(header).map_err(Refusal::Malformed)?;
-        if credentials.mchid != keys::MCHID {
+        if !self
+            .merchants
+            .iter()
+            .any(|known| known == credentials.mchid)
+        {
             return Err(Refusal::Merchant);
         }
         if credentials.serial_no != keys::MERCHANT_SERIAL {
@@ -329,7 +351,8 @@ impl Authenticator {
         }
         // Last, so that only the merchant itself can use up a nonce.
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        if nonces.is_new(nonce, now) {
+        let nonce = format!("{} {nonce}", credentials.mchid);
+        if nonces.is_new(&nonce, now) {
             Ok(())
         } else {
             Err(Refusal::Replayed)
@@ -495,7 +518,7 @@ mod tests {
 
     #[test]
     fn a_good_request_passes_and_its_nonce_only_once() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         assert_eq!(gateway.check(&good(NOW, "one"), NOW), Ok(()));
         assert_eq!(
             gateway.check(&good(NOW, "one"), NOW + 300),
@@ -506,7 +529,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_refused_for_as_long_as_its_time_stamp_is_good_and_then_forgotten() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let ahead = good(NOW + 300, "one");
         assert_eq!(gateway.check(&ahead, NOW), Ok(()));
         assert_eq!(gateway.check(&ahead, NOW + 600), Err(Refusal::Replayed));
@@ -519,7 +542,7 @@ mod tests {
 
     #[test]
     fn a_time_stamp_may_be_300_seconds_off_and_not_301() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         for (nonce, offset, expected) in [
             ("a", -301, Err(Refusal::Expired)),
             ("b", -300, Ok(())),
@@ -536,7 +559,7 @@ mod tests {
 
     #[test]
     fn the_checks_come_in_their_order() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let now = NOW.to_string();
         let serial = keys::MERCHANT_SERIAL;
         let long = "n".repeat(33);
@@ -576,7 +599,7 @@ mod tests {
 
     #[test]
     fn a_request_without_user_agent_accept_or_exactly_one_authorization_is_refused() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let whole = header(keys::MCHID, keys::MERCHANT_SERIAL, "1", "n", "s");
         let rows: [(&[(&str, &str)], Refusal); 4] = [
             (
@@ -609,7 +632,7 @@ mod tests {
 
     #[test]
     fn a_bad_signature_says_what_should_have_been_signed() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let mut bad = good(NOW, "n");
         bad = {
             let authorization = bad.header("authorization").unwrap().to_owned();

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, number};
-use crate::keys::random_text;
+use crate::random::Random;
 use crate::received::Received;
 
 /// One field of the body. All of this endpoint's are texts.
@@ -52,7 +52,7 @@ pub(crate) struct Coupons {
 
 impl Coupons {
     /// Answers a request to send a coupon.
-    pub(crate) fn send(&self, request: &Received) -> Answer {
+    pub(crate) fn send(&self, request: &Received, random: &Random) -> Answer {
         let body = match serde_json::from_slice(request.body()) {
             Ok(Value::Object(body)) => body,
             Ok(_) => return not_json("body not a JSON object"),
@@ -68,7 +68,7 @@ impl Coupons {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let coupon = given.entry(out_request_no.to_owned()).or_insert_with(|| {
             let coupon_code = match text("coupon_code") {
-                "" => random_text(b"0123456789ABCDEF", 20),
+                "" => random.text(b"0123456789ABCDEF", 20),
                 code => code.to_owned(),
             };
             json!({

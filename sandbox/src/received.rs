@@ -6,6 +6,8 @@ use http::request::Parts;
 use http::{Method, Version};
 use rustls::pki_types::CertificateDer;
 
+use crate::apiv2::unescape;
+
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
@@ -64,6 +66,18 @@ impl Received {
             Some((path, _)) => path,
             None => &self.target,
         }
+    }
+
+    /// The first value of this name in the query; empty where there is none.
+    pub(crate) fn query(&self, name: &str) -> String {
+        let (_, query) = self.target.split_once('?').unwrap_or_default();
+        let mut pairs = query
+            .split('&')
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let value = pairs.find(|(known, _)| *known == name);
+        value
+            .and_then(|(_, value)| unescape(value))
+            .unwrap_or_default()
     }
 
     /// The first value of a header, looked up without regard to case; `None` when it is absent or

@@ -23,6 +23,14 @@ impl SignType {
         }
     }
 
+    /// `sign_type` where it must be said; MD5 needs no word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "",
+            Self::HmacSha256 => "HMAC-SHA256",
+        }
+    }
+
     /// The merchant's signature over all fields but `sign` and the empty ones.
     pub(crate) fn sign(self, fields: &Fields) -> String {
         let mut pairs: Vec<_> = fields

@@ -15,4 +15,8 @@ mod fields;
 mod honest;
 mod life;
 mod misbehaviour;
+mod notices;
 mod notification;
+mod payments;
+mod refunds;
+mod shop;
