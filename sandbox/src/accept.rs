@@ -34,6 +34,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::now;
+use crate::control;
 use crate::gateway::Gateway;
 use crate::misbehaviour::Misbehaviour;
 use crate::received::{Peer, Received};
@@ -183,6 +184,9 @@ async fn answer(
     peer: Peer,
     cut: Arc<Notify>,
 ) -> Response<Reply> {
+    if control::is_control(request.uri().path()) {
+        return control(&gateway, request, &cut).await;
+    }
     let path = request.uri().path();
     let misbehaviour = gateway
         .script
@@ -214,6 +218,18 @@ async fn answer(
         _ => None,
     };
     answer.map(|body| Reply::new(body, cut))
+}
+
+/// One request for the sandbox itself.
+async fn control(gateway: &Gateway, request: Request<Incoming>, cut: &Notify) -> Response<Reply> {
+    let (parts, body) = request.into_parts();
+    let body = match read(body, route::limit(parts.uri.path())).await {
+        Read::Whole(body) => body,
+        Read::TooLarge => Bytes::new(),
+        Read::Broken => return never(cut).await,
+    };
+    let answer = control::answer(gateway, parts, body);
+    answer.map(|body| Reply::new(body, None))
 }
 
 /// Has the connection cut, and does not answer.

@@ -20,7 +20,7 @@ use crate::misbehaviour::Misbehaviour;
 use crate::notifier::Notifier;
 use crate::orders::Orders;
 use crate::random::Random;
-use crate::received::Received;
+use crate::received::{Mismatch, Received};
 use crate::trouble;
 use crate::xml::{self, Fields};
 
@@ -217,6 +217,8 @@ pub(crate) enum Refusal {
     Certificate(&'static str),
     /// WeChat Pay says so.
     Wrong(&'static str),
+    /// The signature is not the one over this.
+    Signature(Mismatch),
 }
 
 impl Refusal {
@@ -224,6 +226,7 @@ impl Refusal {
         match self {
             Self::Certificate(title) => page(StatusCode::BAD_REQUEST, title),
             Self::Wrong(message) => wrong(message),
+            Self::Signature(_) => wrong("签名错误"),
         }
     }
 }
@@ -272,7 +275,7 @@ pub(crate) fn check(
         return Err(Refusal::Wrong("缺少参数"));
     }
     if call.get("sign") != sign_type.sign(&call.fields) {
-        return Err(Refusal::Wrong("签名错误"));
+        return Err(Refusal::Signature(sign::mismatch(&call.fields, sign_type)));
     }
     Ok(call)
 }

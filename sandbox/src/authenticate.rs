@@ -9,13 +9,15 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use http::StatusCode;
-use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, number};
+use crate::apiv2::unescape;
+use crate::json::canonical;
 use crate::keys::{self, MerchantKey};
 use crate::media;
-use crate::received::Received;
+use crate::received::{Mismatch, Received};
 
 /// The one authentication scheme, which is also the name of the one signature type.
 pub(crate) const SCHEME: &str = "WECHATPAY2-SHA256-RSA2048";
@@ -146,6 +148,7 @@ pub(crate) enum Refusal {
         url: String,
         length: usize,
         shown: String,
+        mismatch: Mismatch,
     },
     Replayed,
 }
@@ -201,6 +204,7 @@ impl Refusal {
                 url,
                 length,
                 shown,
+                ..
             } => (
                 "错误的签名，验签失败",
                 Some(json!({
@@ -273,6 +277,54 @@ pub(crate) fn merchant(request: &Received) -> &str {
     parse(header).map_or("", |credentials| credentials.mchid)
 }
 
+/// The messages that are signed by mistake.
+fn guesses(request: &Received, credentials: &Credentials<'_>) -> Vec<String> {
+    let Credentials {
+        timestamp,
+        nonce_str,
+        ..
+    } = credentials;
+    let method = request.method();
+    let target = request.target();
+    let body = String::from_utf8_lossy(media::signed(request)).into_owned();
+    let message = |method: &str, target: &str, body: &str| {
+        format!("{method}\n{target}\n{timestamp}\n{nonce_str}\n{body}\n")
+    };
+    let host = request.header(HOST.as_str()).unwrap_or_default();
+    let mut targets = vec![
+        request.path().to_owned(),
+        target.trim_start_matches('/').to_owned(),
+        format!("https://{host}{target}"),
+        format!("http://{host}{target}"),
+    ];
+    targets.extend(unescape(target));
+    let mut bodies = vec![
+        String::new(),
+        body.trim().to_owned(),
+        format!("{body}\n"),
+        format!("{body}\r\n"),
+        "{}".to_owned(),
+    ];
+    if let Ok(json) = serde_json::from_str::<Value>(&body) {
+        bodies.extend([json.to_string(), canonical(&json)]);
+        bodies.extend(serde_json::to_string_pretty(&json));
+    }
+    let right = message(method, target, &body);
+    let mut guesses = vec![
+        right.trim_end_matches('\n').to_owned(),
+        right.replace('\n', "\r\n"),
+        message(&method.to_lowercase(), target, &body),
+        format!("{timestamp}\n{nonce_str}\n{body}\n"),
+    ];
+    guesses.extend(targets.iter().map(|target| message(method, target, &body)));
+    guesses.extend(bodies.iter().map(|body| message(method, target, body)));
+    // Of an upload everything is signed by mistake.
+    if let Ok(whole) = std::str::from_utf8(request.body()) {
+        guesses.push(message(method, target, whole));
+    }
+    guesses
+}
+
 /// Knows the merchants, who share their keys, and the nonces they used lately.
 pub(crate) struct Authenticator {
     merchants: Vec<String>,
@@ -302,6 +354,20 @@ impl Authenticator {
     /// Encrypts a field for the merchant.
     pub(crate) fn encrypt(&self, text: &str) -> Option<String> {
         self.key.encrypt(text)
+    }
+
+    /// What should have been signed, beside what was, where it is one of the usual mistakes: a
+    /// signature tells only whether it is one over a given text.
+    fn mismatch(
+        &self,
+        request: &Received,
+        credentials: &Credentials<'_>,
+        expected: &[u8],
+    ) -> Mismatch {
+        let expected = String::from_utf8_lossy(expected);
+        let mut signed = guesses(request, credentials).into_iter();
+        let signed = signed.find(|guess| self.key.verify(guess.as_bytes(), credentials.signature));
+        Mismatch::new(expected.into_owned(), signed)
     }
 
     /// Checks a request against the clock `now`, in the order in which WeChat Pay does.
@@ -347,6 +413,7 @@ impl Authenticator {
                 url: request.target().to_owned(),
                 length: message.len(),
                 shown: shown(request, &credentials),
+                mismatch: self.mismatch(request, &credentials, &message),
             });
         }
         // Last, so that only the merchant itself can use up a nonce.
@@ -648,6 +715,7 @@ mod tests {
             url: TARGET.to_owned(),
             length: format!("PUT\n{TARGET}\n{NOW}\nn\n{BODY}\n").len(),
             shown: format!("PUT\n{TARGET}\n{NOW}\nn\n{{\"name\":\n"),
+            mismatch: Mismatch::new(format!("PUT\n{TARGET}\n{NOW}\nn\n{BODY}\n"), None),
         };
         assert_eq!(gateway.check(&bad, NOW), Err(expected));
         // It has not used up the nonce of the real one.

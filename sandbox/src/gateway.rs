@@ -5,15 +5,17 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 
 use crate::answer::{Answer, valid};
 use crate::apiv2;
-use crate::authenticate::Authenticator;
+use crate::authenticate::{Authenticator, Refusal};
 use crate::canned::Canned;
 use crate::clock::Clock;
+use crate::expectation::Expectations;
 use crate::keys;
 use crate::misbehaviour::{Misbehaviour, Script};
 use crate::notifier::Notifier;
@@ -53,6 +55,7 @@ pub(crate) struct Gateway {
     connections: AtomicUsize,
     pub(crate) script: Script,
     pub(crate) rules: Rules,
+    pub(crate) expectations: Expectations,
 }
 
 impl Gateway {
@@ -75,6 +78,7 @@ impl Gateway {
             connections: AtomicUsize::new(0),
             script: Script::default(),
             rules: Rules::new(random.fork("rules")),
+            expectations: Expectations::default(),
         })
     }
 
@@ -104,6 +108,13 @@ impl Gateway {
         let refund = orders.end_refund(merchant, out_refund_no, end, now)?;
         self.notifier.refund(merchant, &refund, orders, now);
         Some(refund)
+    }
+
+    /// Moves the clock ahead, and has done what is due then.
+    pub(crate) fn advance(&self, by: Duration) {
+        let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+        self.clock.advance(seconds);
+        self.notifier.wake();
     }
 
     /// Forgets everything but the certificates and the time of everybody else.
@@ -141,8 +152,12 @@ impl Gateway {
             return self.judge_apiv2(request, whole, misbehaviour, now);
         }
         let verdict = whole.then(|| self.authenticator.check(&request, now));
-        if let Some(Ok(())) = verdict {
-            request.set_authenticated();
+        match &verdict {
+            Some(Ok(())) => request.set_authenticated(),
+            Some(Err(Refusal::Signature { mismatch, .. })) => {
+                request.set_mismatch(mismatch.clone());
+            }
+            _ => {}
         }
         // Noted before it is carried out: whoever has the answer finds the request.
         self.note(request.clone());
@@ -169,8 +184,12 @@ impl Gateway {
     ) -> Answer {
         let merchants = self.authenticator.merchants();
         let call = whole.then(|| apiv2::check(&request, merchants, &self.answers));
-        if let Some(Ok(_)) = call {
-            request.set_authenticated();
+        match &call {
+            Some(Ok(_)) => request.set_authenticated(),
+            Some(Err(apiv2::Refusal::Signature(mismatch))) => {
+                request.set_mismatch(mismatch.clone());
+            }
+            _ => {}
         }
         self.note(request.clone());
         if let Some(answer) = misbehaviour.and_then(Misbehaviour::instead_of_any) {
@@ -231,6 +250,9 @@ impl Gateway {
     }
 
     fn note(&self, request: Received) {
+        if request.authenticated() {
+            self.expectations.count(&request);
+        }
         let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         if self.kept == 0 {
             return;

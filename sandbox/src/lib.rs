@@ -180,14 +180,17 @@ mod apiv2;
 pub mod authenticate;
 mod canned;
 mod clock;
+mod control;
 mod coupons;
 mod deliver;
 mod endpoint;
+mod expectation;
 mod fields;
 mod gateway;
 mod json;
 mod keys;
 mod media;
+mod merchant;
 mod misbehaviour;
 mod notification;
 mod notifier;
@@ -216,16 +219,18 @@ use tokio::sync::{oneshot, watch};
 use wechatpay_chain::{Client, ClientBuilder};
 
 use crate::accept::Server;
+use crate::endpoint::Endpoint;
 use crate::gateway::{Gateway, Settings};
 use crate::keys::Padding;
 use crate::orders::{NotPaid, RefundState};
 
 pub use crate::canned::CannedAnswer;
+pub use crate::merchant::Merchant;
 pub use crate::misbehaviour::Misbehaviour;
 pub use crate::notification::{Notification, NotificationBuilder};
 pub use crate::notifier::Delivery;
 pub use crate::platform::PlatformCertificate;
-pub use crate::received::Received;
+pub use crate::received::{Mismatch, Received};
 pub use crate::trouble::Rule;
 
 /// How long [`Sandbox::refuse`] and dropping a [`Sandbox`] wait for the port to close. It takes
@@ -286,7 +291,7 @@ impl Sandbox {
     /// adds them, a test may add what it is about.
     #[must_use]
     pub fn client_builder(&self) -> ClientBuilder {
-        client_builder(&self.base_uri(), self.root_certificate())
+        client_builder(keys::MCHID, &self.base_uri(), self.root_certificate())
     }
 
     /// The number of the one merchant that the gateway knows.
@@ -443,6 +448,44 @@ impl Sandbox {
     ) {
         let canned = &self.gateway.canned;
         canned.add(method.as_ref(), path.as_ref(), answer);
+    }
+
+    /// Has the next authenticated request for this path answered with this JSON under 200, signed:
+    /// `v3/pay/transactions/native`, or with a method before it as in [`expect`](Self::expect).
+    /// Several calls make a queue. It comes before what [`answer`](Self::answer) prepared.
+    pub fn answer_once(&self, path: impl AsRef<str>, body: impl Into<Value>) {
+        self.answer_once_with(path, CannedAnswer::json(200, &body.into()));
+    }
+
+    /// Has the next authenticated request for this path answered with this: as
+    /// [`answer_once`](Self::answer_once), for any other answer.
+    pub fn answer_once_with(&self, path: impl AsRef<str>, answer: CannedAnswer) {
+        let endpoint = Endpoint::parse(path.as_ref());
+        self.gateway.canned.add_once(endpoint, answer);
+    }
+
+    /// Expects so many authenticated requests from now until the sandbox is dropped, which panics
+    /// when there were more or fewer, unless the thread panics already.
+    ///
+    /// The endpoint is such as `POST v3/pay/transactions/native`, or a path alone for any method. A
+    /// `*` in the path stands for a segment, and at its end for whatever follows.
+    ///
+    /// ```should_panic
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking().unwrap();
+    /// sandbox.expect("POST v3/pay/transactions/native", 1);
+    /// drop(sandbox);
+    /// ```
+    pub fn expect(&self, endpoint: impl AsRef<str>, count: usize) {
+        self.gateway.expectations.add(endpoint.as_ref(), count);
+    }
+
+    /// A merchant that the gateway knows: the test merchant, or one that was given to
+    /// [`Builder::merchant`]. `None` for any other.
+    #[must_use]
+    pub fn merchant(&self, mchid: impl AsRef<str>) -> Option<Merchant<'_>> {
+        let merchants = self.gateway.authenticator.merchants();
+        let mchid = merchants.iter().find(|known| *known == mchid.as_ref())?;
+        Some(Merchant::new(self, mchid))
     }
 
     /// Forgets all answers that [`answer`](Self::answer) and [`answer_with`](Self::answer_with)
@@ -666,9 +709,7 @@ impl Sandbox {
     /// repeated. Signatures are made and checked by the real time all the same, so that clients need
     /// not know.
     pub fn advance(&self, by: Duration) {
-        let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
-        self.gateway.clock.advance(seconds);
-        self.gateway.notifier.wake();
+        self.gateway.advance(by);
     }
 
     /// The sandbox's clock.
@@ -826,6 +867,12 @@ impl Drop for Sandbox {
             // connections.
             runtime.shutdown_background();
         }
+        let unmet = self.gateway.expectations.unmet();
+        assert!(
+            unmet.is_empty() || std::thread::panicking(),
+            "the sandbox received other requests than were expected: {}",
+            unmet.join("; ")
+        );
     }
 }
 
@@ -872,6 +919,13 @@ impl Builder {
     /// but for signatures, ciphertexts and times. Without one, each sandbox has its own.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
+        self
+    }
+
+    /// One more merchant, of this number, beside the test merchant: see [`Sandbox::merchant`]. All
+    /// share the test merchant's keys and serial; orders, refunds and coupons are each one's own.
+    pub fn merchant(mut self, mchid: impl Into<String>) -> Self {
+        self.settings.merchants.push(mchid.into());
         self
     }
 
@@ -937,7 +991,8 @@ impl Builder {
             TcpListener::from_std(listener)?
         };
         let base_uri = base_uri(root_certificate.is_some(), address);
-        let client = client(&base_uri, root_certificate.as_deref()).map_err(io::Error::other)?;
+        let client = client(keys::MCHID, &base_uri, root_certificate.as_deref());
+        let client = client.map_err(io::Error::other)?;
         let (closing, closing_seen) = watch::channel(false);
         let (closed, closed_seen) = mpsc::channel();
         let server = Server {
@@ -1027,9 +1082,9 @@ fn base_uri(tls: bool, address: SocketAddr) -> String {
     format!("{scheme}://{address}/")
 }
 
-fn client_builder(base_uri: &str, root_certificate: Option<&str>) -> ClientBuilder {
+fn client_builder(mchid: &str, base_uri: &str, root_certificate: Option<&str>) -> ClientBuilder {
     let builder = Client::builder()
-        .mchid(keys::MCHID)
+        .mchid(mchid)
         .serial(keys::MERCHANT_SERIAL)
         .private_key(keys::MERCHANT_PRIVATE_KEY)
         .base_uri(base_uri);
@@ -1039,8 +1094,12 @@ fn client_builder(base_uri: &str, root_certificate: Option<&str>) -> ClientBuild
     }
 }
 
-fn client(base_uri: &str, root_certificate: Option<&str>) -> wechatpay_chain::Result<Client> {
-    client_builder(base_uri, root_certificate)
+fn client(
+    mchid: &str,
+    base_uri: &str,
+    root_certificate: Option<&str>,
+) -> wechatpay_chain::Result<Client> {
+    client_builder(mchid, base_uri, root_certificate)
         .cert(keys::PLATFORM_SERIAL, keys::PLATFORM_PUBLIC_KEY)
         .apiv3_key(keys::APIV3_KEY)
         .secret(keys::SECRET)

@@ -767,10 +767,9 @@ impl Orders {
         let known = known.cloned();
         let order = state.order(merchant, draft.order, now);
         let order = order.ok_or(NotRefunded::Unknown)?;
-        if let Some(sub_mchid) = draft.sub_mchid {
-            if order.draft.terms.sub_mchid != sub_mchid {
-                return Err(NotRefunded::OtherMerchant);
-            }
+        let ordered = &order.draft.terms.sub_mchid;
+        if draft.sub_mchid.is_some_and(|given| given != ordered) {
+            return Err(NotRefunded::OtherMerchant);
         }
         match order.state {
             TradeState::Success | TradeState::Refund => {}
