@@ -177,6 +177,11 @@ pub(crate) struct Apiv2 {
 }
 
 impl Apiv2 {
+    /// Forgets everything.
+    pub(crate) fn reset(&self) {
+        self.red_packets.reset();
+    }
+
     /// Answers a request whose signature is right.
     pub(crate) fn answer(
         &self,

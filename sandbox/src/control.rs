@@ -309,6 +309,7 @@ fn state(gateway: &Gateway) -> Value {
         "merchants": merchants,
         "orders": orders,
         "refunds": refunds,
+        "coupons": gateway.business.coupons.book(now),
         "pending": gateway.notifier.pending(),
     })
 }

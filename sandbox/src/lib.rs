@@ -179,6 +179,7 @@ mod apiv2;
 #[doc(hidden)]
 pub mod authenticate;
 mod canned;
+mod catalogue;
 mod clock;
 mod control;
 mod coupons;

@@ -6,7 +6,8 @@ use http::{Method, StatusCode};
 use crate::answer::{Answer, number};
 use crate::apiv2::{Apiv2, unescape};
 use crate::authenticate;
-use crate::coupons::Coupons;
+use crate::catalogue;
+use crate::coupons::{Counter, Coupons};
 use crate::fields::Refusal;
 use crate::media;
 use crate::notifier::Notifier;
@@ -20,7 +21,7 @@ const MEGABYTE: usize = 1024 * 1024;
 
 /// Everything that the gateway remembers about its merchants' business.
 pub(crate) struct Business {
-    coupons: Coupons,
+    pub(crate) coupons: Coupons,
     pub(crate) orders: Orders,
     pub(crate) apiv2: Apiv2,
     random: Random,
@@ -39,6 +40,8 @@ impl Business {
     /// Forgets everything.
     pub(crate) fn reset(&self) {
         self.orders.reset();
+        self.coupons.reset();
+        self.apiv2.reset();
         self.random.reset();
     }
 
@@ -48,14 +51,7 @@ impl Business {
         match answer {
             Some(Ok(answer)) => answer,
             Some(Err(refusal)) => *refusal,
-            None => Answer::error(
-                StatusCode::NOT_FOUND,
-                "RESOURCE_NOT_EXISTS",
-                "请求的资源不存在，请检查请求的URL",
-                None,
-                number::NOT_FOUND,
-            )
-            .without_fidelity(),
+            None => unknown(request),
         }
     }
 
@@ -67,15 +63,20 @@ impl Business {
         now: i64,
     ) -> Option<Result<Answer, Refusal>> {
         let path = request.path();
-        if path == "/v3/marketing/busifavor/product-coupons/send" {
-            return Some(post(request, || {
-                Ok(self.coupons.send(request, &self.random))
-            }));
-        }
         if media::is_upload(path) {
             return Some(post(request, || Ok(media::upload(request, &self.random))));
         }
         let merchant = authenticate::merchant(request);
+        if let Some(rest) = path.strip_prefix("/v3/marketing/busifavor/") {
+            let counter = Counter {
+                request,
+                merchant,
+                notifier,
+                random: &self.random,
+                now,
+            };
+            return self.coupon(counter, rest);
+        }
         if let Some(rest) = path.strip_prefix("/v3/refund/domestic/refunds") {
             let desk = Desk {
                 merchant,
@@ -93,6 +94,31 @@ impl Business {
             ),
         };
         self.payment(request, caller, rest, merchant, now)
+    }
+
+    fn coupon(&self, counter: Counter<'_>, rest: &str) -> Option<Result<Answer, Refusal>> {
+        let request = counter.request;
+        let coupons = &self.coupons;
+        let segments: Vec<String> = rest.split('/').map_while(unescape).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        Some(match segments.as_slice() {
+            ["stocks"] => post(request, || coupons.create(counter)),
+            ["stocks", id] => only(&Method::GET, request, || coupons.stock(id)),
+            ["product-coupons", "send"] => post(request, || coupons.send(counter, true)),
+            ["coupons", "send"] => post(request, || coupons.send(counter, false)),
+            ["coupons", "use"] => post(request, || coupons.consume(counter)),
+            ["coupons", "return"] => post(request, || coupons.give_back(counter)),
+            ["coupons", "deactivate"] => post(request, || coupons.deactivate(counter)),
+            ["users", openid, "coupons"] => {
+                only(&Method::GET, request, || coupons.list(counter, openid))
+            }
+            ["users", openid, "coupons", code, "appids", _] => {
+                only(&Method::GET, request, || coupons.one(counter, openid, code))
+            }
+            ["callbacks"] if request.method() == "GET" => coupons.callbacks(counter),
+            ["callbacks"] => post(request, || coupons.set_callbacks(counter)),
+            _ => return None,
+        })
     }
 
     fn payment(
@@ -139,6 +165,36 @@ impl Business {
     }
 }
 
+/// What the gateway has.
+const KNOWN: &str = "v3/pay/transactions and v3/pay/partner/transactions (native, jsapi, app, h5, out-trade-no, id, close), v3/refund/domestic/refunds, v3/marketing/busifavor (stocks, coupons, users, callbacks), v3/certificates and uploads of media";
+
+/// WeChat Pay has no such endpoint, or the gateway has not yet.
+fn unknown(request: &Received) -> Answer {
+    let path = request.path();
+    let methods = catalogue::methods(path);
+    if methods.is_empty() {
+        return Answer::error(
+            StatusCode::NOT_FOUND,
+            "RESOURCE_NOT_EXISTS",
+            "请求的资源不存在，请检查请求的URL",
+            None,
+            number::NOT_FOUND,
+        )
+        .without_fidelity();
+    }
+    let mut methods = methods.iter().map(Method::as_str);
+    if !methods.clone().any(|known| known == request.method()) {
+        let method = methods.next().unwrap_or_default();
+        return wrong_method(method).without_fidelity();
+    }
+    let message = format!(
+        "the sandbox has no answer for {} {path}: give it one with Sandbox::answer; of APIv3 it has {KNOWN}",
+        request.method()
+    );
+    let status = StatusCode::NOT_IMPLEMENTED;
+    Answer::error(status, "NOT_IMPLEMENTED", &message, None, number::OTHER).without_fidelity()
+}
+
 /// Answers what is under the refunds' path.
 fn refund(desk: Desk<'_>, request: &Received, rest: &str) -> Option<Result<Answer, Refusal>> {
     let segments: Vec<String> = rest.split('/').skip(1).map_while(unescape).collect();
@@ -160,6 +216,11 @@ fn only(
     if request.method() == method.as_str() {
         return handler();
     }
+    Err(Box::new(wrong_method(method.as_str())))
+}
+
+/// The request should have this method.
+fn wrong_method(method: &str) -> Answer {
     let mut answer = Answer::error(
         StatusCode::METHOD_NOT_ALLOWED,
         "METHOD_NOT_ALLOWED",
@@ -167,10 +228,10 @@ fn only(
         None,
         number::OTHER,
     );
-    if let Ok(method) = HeaderValue::from_str(method.as_str()) {
+    if let Ok(method) = HeaderValue::from_str(method) {
         answer.headers.insert(ALLOW, method);
     }
-    Err(Box::new(answer))
+    answer
 }
 
 /// Calls `handler` if the request is a POST.
