@@ -148,7 +148,7 @@ pub(crate) enum Refusal {
         url: String,
         length: usize,
         shown: String,
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
     },
     Replayed,
 }
@@ -413,7 +413,7 @@ impl Authenticator {
                 url: request.target().to_owned(),
                 length: message.len(),
                 shown: shown(request, &credentials),
-                mismatch: self.mismatch(request, &credentials, &message),
+                mismatch: Box::new(self.mismatch(request, &credentials, &message)),
             });
         }
         // Last, so that only the merchant itself can use up a nonce.
@@ -715,7 +715,10 @@ mod tests {
             url: TARGET.to_owned(),
             length: format!("PUT\n{TARGET}\n{NOW}\nn\n{BODY}\n").len(),
             shown: format!("PUT\n{TARGET}\n{NOW}\nn\n{{\"name\":\n"),
-            mismatch: Mismatch::new(format!("PUT\n{TARGET}\n{NOW}\nn\n{BODY}\n"), None),
+            mismatch: Box::new(Mismatch::new(
+                format!("PUT\n{TARGET}\n{NOW}\nn\n{BODY}\n"),
+                None,
+            )),
         };
         assert_eq!(gateway.check(&bad, NOW), Err(expected));
         // It has not used up the nonce of the real one.

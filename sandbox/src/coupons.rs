@@ -190,7 +190,7 @@ impl Stock {
         let wait = days("wait_days_after_receive").unwrap_or(0);
         let begin = time("available_begin_time").unwrap_or(now);
         let begin = begin.max(now.saturating_add(wait));
-        let end = time("available_end_time").unwrap_or(now.saturating_add(YEAR));
+        let end = time("available_end_time").unwrap_or_else(|| now.saturating_add(YEAR));
         let end = match days("available_day_after_receive") {
             Some(days) => end.min(begin.saturating_add(days)),
             None => end,

@@ -155,7 +155,7 @@ impl Gateway {
         match &verdict {
             Some(Ok(())) => request.set_authenticated(),
             Some(Err(Refusal::Signature { mismatch, .. })) => {
-                request.set_mismatch(mismatch.clone());
+                request.set_mismatch((**mismatch).clone());
             }
             _ => {}
         }
