@@ -35,6 +35,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::bills::{self, Made};
 use crate::clock::now;
+use crate::control;
 use crate::gateway::Gateway;
 use crate::misbehaviour::Misbehaviour;
 use crate::received::{Peer, Received};
@@ -184,7 +185,14 @@ async fn answer(
     peer: Peer,
     cut: Arc<Notify>,
 ) -> Response<Reply> {
-    let misbehaviour = gateway.script.for_request(request.uri().path());
+    if control::is_control(request.uri().path()) {
+        return control(&gateway, request, &cut).await;
+    }
+    let path = request.uri().path();
+    let misbehaviour = gateway
+        .script
+        .for_request(path)
+        .or_else(|| gateway.rules.find(request.method().as_str(), path));
     if let Some(Misbehaviour::CutBeforeRead) = misbehaviour {
         return never(&cut).await;
     }
@@ -197,10 +205,11 @@ async fn answer(
         Read::Broken => return never(&cut).await,
     };
     let request = Received::new(parts, body, peer);
+    let misbehaviour = misbehaviour.or_else(|| gateway.asked_for(&request));
     let made = bills::made(&request);
     let answer = gateway.judge(request, whole, misbehaviour.as_ref(), now());
     match misbehaviour {
-        Some(Misbehaviour::CutAfterRead) => return never(&cut).await,
+        Some(Misbehaviour::CutAfterRead | Misbehaviour::CutBeforeRead) => return never(&cut).await,
         Some(Misbehaviour::Delay(delay)) => sleep(delay).await,
         _ => {}
     }
@@ -216,6 +225,18 @@ async fn answer(
         }
         _ => answer.map(|body| Reply::new(body, cut)),
     }
+}
+
+/// One request for the sandbox itself.
+async fn control(gateway: &Gateway, request: Request<Incoming>, cut: &Notify) -> Response<Reply> {
+    let (parts, body) = request.into_parts();
+    let body = match read(body, route::limit(parts.uri.path())).await {
+        Read::Whole(body) => body,
+        Read::TooLarge => Bytes::new(),
+        Read::Broken => return never(cut).await,
+    };
+    let answer = control::answer(gateway, parts, body);
+    answer.map(|body| Reply::new(body, None))
 }
 
 /// Has the connection cut, and does not answer.

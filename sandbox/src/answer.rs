@@ -6,8 +6,8 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::authenticate::SCHEME;
-use crate::keys::random_text;
 use crate::platform::Signer;
+use crate::random::Random;
 
 /// The number behind the `Request-ID`.
 pub(crate) mod number {
@@ -16,6 +16,16 @@ pub(crate) mod number {
     pub(crate) const SIGNATURE: u32 = 268_443_699;
     pub(crate) const RATE: u32 = 268_447_840;
     pub(crate) const NOT_FOUND: u32 = 268_512_771;
+    /// A field that the documents don't have.
+    pub(crate) const UNDEFINED: u32 = 270_924_358;
+    pub(crate) const PAID: u32 = 268_449_538;
+    /// The same number with other parameters.
+    pub(crate) const REENTRY: u32 = 268_498_688;
+    /// Closed or expired.
+    pub(crate) const VOID: u32 = 268_447_914;
+    pub(crate) const MICROPAY: u32 = 268_449_641;
+    pub(crate) const SUB_MERCHANT: u32 = 268_447_845;
+    pub(crate) const MERCHANT: u32 = 268_447_843;
     /// For whatever has no number that we know of.
     pub(crate) const OTHER: u32 = 268_435_456;
 }
@@ -29,6 +39,7 @@ pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("wechatpay-sign
 pub(crate) const SIGNATURE_TYPE: HeaderName = HeaderName::from_static("wechatpay-signature-type");
 pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("wechatpay-timestamp");
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+pub(crate) const FIDELITY: HeaderName = HeaderName::from_static("sandbox-fidelity");
 
 /// 64 characters, so that every one is as likely as the others; `0` and `1` fill the last two
 /// places twice over.
@@ -44,6 +55,26 @@ pub(crate) struct Answer {
     /// The number behind the `Request-ID`.
     pub(crate) number: u32,
     pub(crate) signed: Signed,
+    /// `None` where the gateway can't tell what WeChat Pay would say.
+    pub(crate) fidelity: Option<Fidelity>,
+}
+
+/// How far an answer is WeChat Pay's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fidelity {
+    /// Documented, or seen on the wire, and so is what became of it.
+    State,
+    /// Its form alone.
+    Shape,
+}
+
+impl Fidelity {
+    fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Shape => "shape",
+        }
+    }
 }
 
 /// Whether WeChat Pay speaks, which gives a `Request-ID` and a signature, and what is signed.
@@ -87,7 +118,20 @@ impl Answer {
             body: Bytes::from(body),
             number,
             signed: Signed::Body,
+            fidelity: Some(Fidelity::State),
         }
+    }
+
+    /// Says that its form alone is WeChat Pay's.
+    pub(crate) fn shape(mut self) -> Self {
+        self.fidelity = Some(Fidelity::Shape);
+        self
+    }
+
+    /// Says nothing of how far it is WeChat Pay's.
+    pub(crate) fn without_fidelity(mut self) -> Self {
+        self.fidelity = None;
+        self
     }
 
     /// Whatever it is.
@@ -102,12 +146,13 @@ impl Answer {
                 number::OTHER
             },
             signed,
+            fidelity: Some(Fidelity::Shape),
         }
     }
 
     /// Signs the answer as of `timestamp`, which is a text so that a misbehaving gateway can say
     /// anything.
-    pub(crate) fn sign(self, signer: &Signer, timestamp: &str) -> Response<Bytes> {
+    pub(crate) fn sign(self, signer: &Signer, timestamp: &str, random: &Random) -> Response<Bytes> {
         let mut headers = self.headers;
         let text = match &self.signed {
             Signed::No => None,
@@ -115,7 +160,7 @@ impl Answer {
             Signed::Text(text) => Some(text),
         };
         if let Some(text) = text {
-            let nonce = random_text(ALPHABET, 32);
+            let nonce = random.text(ALPHABET, 32);
             put(&mut headers, NONCE, &nonce);
             put(&mut headers, TIMESTAMP, timestamp);
             put(&mut headers, SERIAL, &signer.serial);
@@ -125,7 +170,10 @@ impl Answer {
                 &signer.sign(timestamp, &nonce, text),
             );
             put(&mut headers, SIGNATURE_TYPE, SCHEME);
-            put(&mut headers, REQUEST_ID, &request_id(self.number));
+            put(&mut headers, REQUEST_ID, &request_id(self.number, random));
+        }
+        if let Some(fidelity) = self.fidelity {
+            put(&mut headers, FIDELITY, fidelity.name());
         }
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
@@ -162,8 +210,8 @@ pub(crate) fn valid(status: u16) -> StatusCode {
 }
 
 /// `08`, more upper-case hexadecimal digits, a hyphen and a number.
-pub(crate) fn request_id(number: u32) -> String {
-    let digits = random_text(b"0123456789ABCDEF", 42);
+pub(crate) fn request_id(number: u32, random: &Random) -> String {
+    let digits = random.text(b"0123456789ABCDEF", 42);
     format!("08{digits}-{number}")
 }
 
@@ -174,8 +222,9 @@ mod tests {
 
     #[test]
     fn a_nonce_is_32_letters_and_digits_and_a_request_id_says_its_number() {
-        let signer = Platform::new(1_700_000_000).unwrap().signer();
-        let answer = Answer::ok(&json!({})).sign(&signer, "1700000000");
+        let random = Random::new(1);
+        let signer = Platform::new(1_700_000_000, &random).unwrap().signer();
+        let answer = Answer::ok(&json!({})).sign(&signer, "1700000000", &random);
         let nonce = answer.headers().get(NONCE).unwrap().to_str().unwrap();
         assert_eq!(nonce.len(), 32);
         assert!(nonce.bytes().all(|b| b.is_ascii_alphanumeric()));

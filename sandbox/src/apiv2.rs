@@ -14,14 +14,17 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderMap};
 use http::{HeaderValue, StatusCode};
 
-use crate::answer::{ALPHABET, Answer, Signed, XML};
-use crate::keys::{self, random_text};
+use crate::answer::{ALPHABET, Answer, Fidelity, Signed, XML};
+use crate::keys;
 use crate::misbehaviour::Misbehaviour;
+use crate::notifier::Notifier;
 use crate::orders::Orders;
-use crate::received::Received;
+use crate::random::Random;
+use crate::received::{Mismatch, Received};
+use crate::trouble;
 use crate::xml::{self, Fields};
 
-pub(crate) use crate::apiv2::notification::{payment, refund};
+pub(crate) use crate::apiv2::notification::{To, of_order, of_refund, payment, refund};
 use crate::apiv2::red_packet::RedPackets;
 use crate::apiv2::sign::SignType;
 
@@ -92,15 +95,16 @@ fn needs_certificate(path: &str) -> bool {
 pub(crate) struct Call {
     fields: Fields,
     sign_type: SignType,
+    random: Random,
 }
 
 impl Call {
-    fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         self.fields.get(name)
     }
 
     /// The merchant's number, in whichever field it stands.
-    fn merchant(&self) -> &str {
+    pub(crate) fn merchant(&self) -> &str {
         merchant(&self.fields)
     }
 
@@ -125,7 +129,7 @@ impl Call {
                 text => fields.put(name, text),
             }
         }
-        fields.with("nonce_str", random_text(ALPHABET, 32))
+        fields.with("nonce_str", self.random.text(ALPHABET, 32))
     }
 
     /// The beginning of a success.
@@ -173,12 +177,18 @@ pub(crate) struct Apiv2 {
 }
 
 impl Apiv2 {
+    /// Forgets everything.
+    pub(crate) fn reset(&self) {
+        self.red_packets.reset();
+    }
+
     /// Answers a request whose signature is right.
     pub(crate) fn answer(
         &self,
         request: &Received,
         call: &Call,
         orders: &Orders,
+        notifier: &Notifier,
         misbehaviour: Option<&Misbehaviour>,
         now: i64,
     ) -> Answer {
@@ -192,7 +202,7 @@ impl Apiv2 {
             "/pay/closeorder" => pay::close_order(call, orders, now),
             "/pay/micropay" => pay::micropay(request, call, orders, now),
             "/secapi/pay/reverse" => pay::reverse(call, orders, now),
-            "/secapi/pay/refund" => pay::refund(call, orders, now),
+            "/secapi/pay/refund" => pay::refund(request, call, orders, notifier, now),
             "/pay/refundquery" => pay::refund_query(call, orders),
             "/mmpaymkttransfers/sendredpack" => Err(self.red_packets.send(call, now)),
             "/mmpaymkttransfers/gethbinfo" => Err(self.red_packets.query(call)),
@@ -212,6 +222,8 @@ pub(crate) enum Refusal {
     Certificate(&'static str),
     /// WeChat Pay says so.
     Wrong(&'static str),
+    /// The signature is not the one over this.
+    Signature(Mismatch),
 }
 
 impl Refusal {
@@ -219,12 +231,17 @@ impl Refusal {
         match self {
             Self::Certificate(title) => page(StatusCode::BAD_REQUEST, title),
             Self::Wrong(message) => wrong(message),
+            Self::Signature(_) => wrong("签名错误"),
         }
     }
 }
 
 /// Checks who sent a request: first as nginx does, then as WeChat Pay does.
-pub(crate) fn check(request: &Received) -> Result<Call, Refusal> {
+pub(crate) fn check(
+    request: &Received,
+    merchants: &[String],
+    random: &Random,
+) -> Result<Call, Refusal> {
     if needs_certificate(request.path()) && request.is_tls() {
         match request.client_certificate() {
             None => return Err(Refusal::Certificate(NO_CERTIFICATE)),
@@ -237,7 +254,11 @@ pub(crate) fn check(request: &Received) -> Result<Call, Refusal> {
     let fields = fields(request).map_err(Refusal::Wrong)?;
     let sign_type = SignType::named(fields.get("sign_type"));
     let sign_type = sign_type.ok_or(Refusal::Wrong("sign_type参数格式错误"))?;
-    let call = Call { fields, sign_type };
+    let call = Call {
+        fields,
+        sign_type,
+        random: random.clone(),
+    };
     if request.path() == AUTHORIZE {
         return Ok(call);
     }
@@ -245,7 +266,7 @@ pub(crate) fn check(request: &Received) -> Result<Call, Refusal> {
     if mchid.is_empty() || mchid.len() > 32 || !mchid.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Refusal::Wrong("mch_id参数格式错误"));
     }
-    if mchid != keys::MCHID {
+    if !merchants.iter().any(|known| known == mchid) {
         return Err(Refusal::Wrong("商户号mch_id或sub_mch_id不存在"));
     }
     if KNOWN.contains(&request.path()) {
@@ -259,9 +280,23 @@ pub(crate) fn check(request: &Received) -> Result<Call, Refusal> {
         return Err(Refusal::Wrong("缺少参数"));
     }
     if call.get("sign") != sign_type.sign(&call.fields) {
-        return Err(Refusal::Wrong("签名错误"));
+        return Err(Refusal::Signature(sign::mismatch(&call.fields, sign_type)));
     }
     Ok(call)
+}
+
+/// The trouble that a request asks for.
+pub(crate) fn asked_for(request: &Received) -> Option<Misbehaviour> {
+    let fields = match request.path() {
+        "/pay/unifiedorder" | "/pay/micropay" | "/secapi/pay/refund" => fields(request).ok(),
+        _ => None,
+    };
+    let fields = fields.unwrap_or_default();
+    let number = match fields.get("out_refund_no") {
+        "" => fields.get("out_trade_no"),
+        out_refund_no => out_refund_no,
+    };
+    trouble::of(request, number, true)
 }
 
 fn merchant(fields: &Fields) -> &str {
@@ -295,7 +330,7 @@ fn from_query(query: &str) -> Option<Fields> {
     Some(fields)
 }
 
-fn unescape(text: &str) -> Option<String> {
+pub(crate) fn unescape(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -362,7 +397,7 @@ fn unknown(path: &str) -> Answer {
     let fields = Fields::default()
         .with("return_code", "FAIL")
         .with("return_msg", message);
-    answer(StatusCode::NOT_IMPLEMENTED, &fields)
+    answer(StatusCode::NOT_IMPLEMENTED, &fields).without_fidelity()
 }
 
 /// The error that [`Misbehaviour::Status`] asks for.
@@ -374,5 +409,7 @@ fn answer(status: StatusCode, fields: &Fields) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(XML));
     let body = Bytes::from(xml::write("xml", fields));
-    Answer::raw(status, headers, body, Signed::No)
+    let mut answer = Answer::raw(status, headers, body, Signed::No);
+    answer.fidelity = Some(Fidelity::State);
+    answer
 }

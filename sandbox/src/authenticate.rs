@@ -9,13 +9,15 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use http::StatusCode;
-use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, number};
+use crate::apiv2::unescape;
+use crate::json::canonical;
 use crate::keys::{self, MerchantKey};
 use crate::media;
-use crate::received::Received;
+use crate::received::{Mismatch, Received};
 
 /// The one authentication scheme, which is also the name of the one signature type.
 pub(crate) const SCHEME: &str = "WECHATPAY2-SHA256-RSA2048";
@@ -146,6 +148,7 @@ pub(crate) enum Refusal {
         url: String,
         length: usize,
         shown: String,
+        mismatch: Box<Mismatch>,
     },
     Replayed,
 }
@@ -201,6 +204,7 @@ impl Refusal {
                 url,
                 length,
                 shown,
+                ..
             } => (
                 "错误的签名，验签失败",
                 Some(json!({
@@ -267,23 +271,103 @@ fn shown(request: &Received, credentials: &Credentials<'_>) -> String {
     format!("{}{start}\n", head(request, credentials))
 }
 
-/// Knows one merchant, and the nonces it used lately.
+/// The number of the merchant who sent a request that was checked; empty for any other.
+pub(crate) fn merchant(request: &Received) -> &str {
+    let header = request.header(AUTHORIZATION.as_str()).unwrap_or_default();
+    parse(header).map_or("", |credentials| credentials.mchid)
+}
+
+/// The messages that are signed by mistake.
+fn guesses(request: &Received, credentials: &Credentials<'_>) -> Vec<String> {
+    let Credentials {
+        timestamp,
+        nonce_str,
+        ..
+    } = credentials;
+    let method = request.method();
+    let target = request.target();
+    let body = String::from_utf8_lossy(media::signed(request)).into_owned();
+    let message = |method: &str, target: &str, body: &str| {
+        format!("{method}\n{target}\n{timestamp}\n{nonce_str}\n{body}\n")
+    };
+    let host = request.header(HOST.as_str()).unwrap_or_default();
+    let mut targets = vec![
+        request.path().to_owned(),
+        target.trim_start_matches('/').to_owned(),
+        format!("https://{host}{target}"),
+        format!("http://{host}{target}"),
+    ];
+    targets.extend(unescape(target));
+    let mut bodies = vec![
+        String::new(),
+        body.trim().to_owned(),
+        format!("{body}\n"),
+        format!("{body}\r\n"),
+        "{}".to_owned(),
+    ];
+    if let Ok(json) = serde_json::from_str::<Value>(&body) {
+        bodies.extend([json.to_string(), canonical(&json)]);
+        bodies.extend(serde_json::to_string_pretty(&json));
+    }
+    let right = message(method, target, &body);
+    let mut guesses = vec![
+        right.trim_end_matches('\n').to_owned(),
+        right.replace('\n', "\r\n"),
+        message(&method.to_lowercase(), target, &body),
+        format!("{timestamp}\n{nonce_str}\n{body}\n"),
+    ];
+    guesses.extend(targets.iter().map(|target| message(method, target, &body)));
+    guesses.extend(bodies.iter().map(|body| message(method, target, body)));
+    // Of an upload everything is signed by mistake.
+    if let Ok(whole) = std::str::from_utf8(request.body()) {
+        guesses.push(message(method, target, whole));
+    }
+    guesses
+}
+
+/// Knows the merchants, who share their keys, and the nonces they used lately.
 pub(crate) struct Authenticator {
+    merchants: Vec<String>,
     key: MerchantKey,
     nonces: Mutex<Nonces>,
 }
 
 impl Authenticator {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(merchants: Vec<String>) -> io::Result<Self> {
         Ok(Self {
+            merchants,
             key: MerchantKey::load()?,
             nonces: Mutex::default(),
         })
     }
 
+    /// Whose requests are taken.
+    pub(crate) fn merchants(&self) -> &[String] {
+        &self.merchants
+    }
+
+    /// Forgets the nonces.
+    pub(crate) fn reset(&self) {
+        *self.nonces.lock().unwrap_or_else(PoisonError::into_inner) = Nonces::default();
+    }
+
     /// Encrypts a field for the merchant.
     pub(crate) fn encrypt(&self, text: &str) -> Option<String> {
         self.key.encrypt(text)
+    }
+
+    /// What should have been signed, beside what was, where it is one of the usual mistakes: a
+    /// signature tells only whether it is one over a given text.
+    fn mismatch(
+        &self,
+        request: &Received,
+        credentials: &Credentials<'_>,
+        expected: &[u8],
+    ) -> Mismatch {
+        let expected = String::from_utf8_lossy(expected);
+        let mut signed = guesses(request, credentials).into_iter();
+        let signed = signed.find(|guess| self.key.verify(guess.as_bytes(), credentials.signature));
+        Mismatch::new(expected.into_owned(), signed)
     }
 
     /// Checks a request against the clock `now`, in the order in which WeChat Pay does.
@@ -297,7 +381,11 @@ impl Authenticator {
         };
         let header = header.to_str().map_err(|_| Refusal::Authorization)?;
         let credentials = parse(header).map_err(Refusal::Malformed)?;
-        if credentials.mchid != keys::MCHID {
+        if !self
+            .merchants
+            .iter()
+            .any(|known| known == credentials.mchid)
+        {
             return Err(Refusal::Merchant);
         }
         if credentials.serial_no != keys::MERCHANT_SERIAL {
@@ -325,11 +413,13 @@ impl Authenticator {
                 url: request.target().to_owned(),
                 length: message.len(),
                 shown: shown(request, &credentials),
+                mismatch: Box::new(self.mismatch(request, &credentials, &message)),
             });
         }
         // Last, so that only the merchant itself can use up a nonce.
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        if nonces.is_new(nonce, now) {
+        let nonce = format!("{} {nonce}", credentials.mchid);
+        if nonces.is_new(&nonce, now) {
             Ok(())
         } else {
             Err(Refusal::Replayed)
@@ -495,7 +585,7 @@ mod tests {
 
     #[test]
     fn a_good_request_passes_and_its_nonce_only_once() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         assert_eq!(gateway.check(&good(NOW, "one"), NOW), Ok(()));
         assert_eq!(
             gateway.check(&good(NOW, "one"), NOW + 300),
@@ -506,7 +596,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_refused_for_as_long_as_its_time_stamp_is_good_and_then_forgotten() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let ahead = good(NOW + 300, "one");
         assert_eq!(gateway.check(&ahead, NOW), Ok(()));
         assert_eq!(gateway.check(&ahead, NOW + 600), Err(Refusal::Replayed));
@@ -519,7 +609,7 @@ mod tests {
 
     #[test]
     fn a_time_stamp_may_be_300_seconds_off_and_not_301() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         for (nonce, offset, expected) in [
             ("a", -301, Err(Refusal::Expired)),
             ("b", -300, Ok(())),
@@ -536,7 +626,7 @@ mod tests {
 
     #[test]
     fn the_checks_come_in_their_order() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let now = NOW.to_string();
         let serial = keys::MERCHANT_SERIAL;
         let long = "n".repeat(33);
@@ -576,7 +666,7 @@ mod tests {
 
     #[test]
     fn a_request_without_user_agent_accept_or_exactly_one_authorization_is_refused() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let whole = header(keys::MCHID, keys::MERCHANT_SERIAL, "1", "n", "s");
         let rows: [(&[(&str, &str)], Refusal); 4] = [
             (
@@ -609,7 +699,7 @@ mod tests {
 
     #[test]
     fn a_bad_signature_says_what_should_have_been_signed() {
-        let gateway = Authenticator::new().unwrap();
+        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
         let mut bad = good(NOW, "n");
         bad = {
             let authorization = bad.header("authorization").unwrap().to_owned();
@@ -625,6 +715,10 @@ mod tests {
             url: TARGET.to_owned(),
             length: format!("PUT\n{TARGET}\n{NOW}\nn\n{BODY}\n").len(),
             shown: format!("PUT\n{TARGET}\n{NOW}\nn\n{{\"name\":\n"),
+            mismatch: Box::new(Mismatch::new(
+                format!("PUT\n{TARGET}\n{NOW}\nn\n{BODY}\n"),
+                None,
+            )),
         };
         assert_eq!(gateway.check(&bad, NOW), Err(expected));
         // It has not used up the nonce of the real one.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::answer::{Answer, JSON, Signed, XML, add, valid};
 use crate::apiv2::Call;
+use crate::endpoint::Endpoint;
 use crate::misbehaviour::Misbehaviour;
 use crate::received::Received;
 use crate::xml::{self, Fields};
@@ -122,44 +123,40 @@ impl fmt::Debug for CannedAnswer {
 #[derive(Default)]
 pub(crate) struct Canned {
     answers: Mutex<Vec<(Endpoint, CannedAnswer)>>,
-}
-
-/// A method and a path, which may end in `*`.
-#[derive(PartialEq, Eq)]
-struct Endpoint {
-    method: String,
-    path: String,
-}
-
-impl Endpoint {
-    fn matches(&self, request: &Received) -> bool {
-        self.method == request.method()
-            && match self.path.strip_suffix('*') {
-                Some(start) => request.path().starts_with(start),
-                None => self.path == request.path(),
-            }
-    }
+    /// Those that are given once, the first first.
+    once: Mutex<Vec<(Endpoint, CannedAnswer)>>,
 }
 
 impl Canned {
     /// Prepares an answer, in the place of one for the same method and path.
     pub(crate) fn add(&self, method: &str, path: &str, answer: CannedAnswer) {
-        let endpoint = Endpoint {
-            method: method.to_owned(),
-            path: path.to_owned(),
-        };
+        let endpoint = Endpoint::new(method, path);
         self.with(|answers| {
             answers.retain(|(known, _)| *known != endpoint);
             answers.push((endpoint, answer));
         });
     }
 
-    pub(crate) fn clear(&self) {
-        self.with(Vec::clear);
+    /// Prepares an answer for one request.
+    pub(crate) fn add_once(&self, endpoint: Endpoint, answer: CannedAnswer) {
+        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        once.push((endpoint, answer));
     }
 
-    /// The latest answer that was prepared for this request.
+    pub(crate) fn clear(&self) {
+        self.with(Vec::clear);
+        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        once.clear();
+    }
+
+    /// The first answer that was prepared for one request such as this, which is used up with that,
+    /// or else the latest one that was prepared for all of them.
     pub(crate) fn find(&self, request: &Received) -> Option<CannedAnswer> {
+        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = once.iter().position(|(known, _)| known.matches(request)) {
+            return Some(once.remove(index).1);
+        }
+        drop(once);
         self.with(|answers| {
             let mut answers = answers.iter().rev();
             let (_, answer) = answers.find(|(endpoint, _)| endpoint.matches(request))?;

@@ -1,5 +1,6 @@
 //! Seconds since 1970, from the clock and as text.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -9,6 +10,42 @@ const BEIJING: i64 = 8 * 60 * 60;
 
 /// The last second of the year 9999 in Beijing.
 const LAST: i64 = 253_402_300_799 - BEIJING;
+
+/// How far the gateway's business is ahead of the time that everybody else has. Signatures are made
+/// and checked by the latter: no client would take them otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    ahead: AtomicI64,
+}
+
+impl Clock {
+    /// The gateway's time when everybody else's is `now`.
+    pub(crate) fn at(&self, now: i64) -> i64 {
+        now.saturating_add(self.ahead()).min(LAST)
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.at(now())
+    }
+
+    /// In seconds.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.ahead.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn advance(&self, seconds: i64) {
+        let seconds = seconds.clamp(0, LAST);
+        let _ = self
+            .ahead
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ahead| {
+                Some(ahead.saturating_add(seconds).min(LAST))
+            });
+    }
+
+    pub(crate) fn reset(&self) {
+        self.ahead.store(0, Ordering::SeqCst);
+    }
+}
 
 /// The Unix time in seconds.
 pub(crate) fn now() -> i64 {
@@ -99,6 +136,41 @@ pub(crate) fn from_compact(text: &str) -> Option<i64> {
     (compact(seconds) == text).then_some(seconds)
 }
 
+/// A time of RFC 3339 in any zone, without its fraction of a second; `None` for any other text.
+pub(crate) fn from_rfc3339(text: &str) -> Option<i64> {
+    let (time, rest) = text.split_at_checked(19)?;
+    let is_pattern = time.bytes().enumerate().all(|(index, byte)| match index {
+        4 | 7 => byte == b'-',
+        10 => byte == b'T',
+        13 | 16 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    });
+    if !is_pattern {
+        return None;
+    }
+    let digits: String = time.chars().filter(char::is_ascii_digit).collect();
+    let zone = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            if zone.len() == fraction.len() {
+                return None;
+            }
+            zone
+        }
+    };
+    let offset = match zone.as_bytes() {
+        b"Z" => 0,
+        [sign @ (b'+' | b'-'), hours @ .., b':', _, _] if hours.len() == 2 => {
+            let number = |from: usize, to: usize| zone.get(from..to)?.parse::<i64>().ok();
+            let offset = number(1, 3)? * 3600 + number(4, 6)? * 60;
+            if *sign == b'-' { -offset } else { offset }
+        }
+        _ => return None,
+    };
+    Some(from_compact(&digits)? + BEIJING - offset)
+}
+
 fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
@@ -150,6 +222,37 @@ mod tests {
         ] {
             assert_eq!(from_compact(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_is_read_in_any_zone() {
+        for (text, seconds) in [
+            ("2018-06-08T10:34:56+08:00", Some(1_528_425_296)),
+            ("2018-06-08T02:34:56Z", Some(1_528_425_296)),
+            ("2018-06-08T02:34:56.123Z", Some(1_528_425_296)),
+            ("2018-06-07T22:04:56.1-04:30", Some(1_528_425_296)),
+            ("2018-06-08T10:34:56", None),
+            ("2018-06-08T10:34:56.+08:00", None),
+            ("2018-06-08T10:34:56+0800", None),
+            ("2018-06-08 10:34:56+08:00", None),
+            ("2018-06-31T10:34:56+08:00", None),
+            ("20180608103456", None),
+            ("", None),
+        ] {
+            assert_eq!(from_rfc3339(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_gateway_is_ahead_of_the_rest_until_it_is_reset() {
+        let clock = Clock::default();
+        clock.advance(60);
+        clock.advance(1);
+        assert_eq!(clock.at(5), 66);
+        clock.advance(i64::MAX);
+        assert_eq!(clock.at(5), LAST);
+        clock.reset();
+        assert_eq!(clock.at(5), 5);
     }
 
     #[test]

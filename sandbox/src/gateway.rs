@@ -5,44 +5,139 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 
 use crate::answer::{Answer, valid};
 use crate::apiv2;
-use crate::authenticate::Authenticator;
+use crate::authenticate::{Authenticator, Refusal};
 use crate::canned::Canned;
+use crate::clock::Clock;
+use crate::expectation::Expectations;
+use crate::keys;
 use crate::misbehaviour::{Misbehaviour, Script};
+use crate::notifier::Notifier;
+use crate::orders::{NotPaid, Order, Refund, RefundState};
 use crate::platform::Platform;
+use crate::random::Random;
 use crate::received::Received;
 use crate::route::{self, Business};
+use crate::trouble::{self, Rules};
 
-/// How many requests are kept for [`Sandbox::received`](crate::Sandbox::received): more than a test
-/// looks at, and not so many that a benchmark fills the memory.
-pub(crate) const KEPT: usize = 65_536;
+/// How many requests and deliveries are kept unless a test says otherwise.
+const KEPT: usize = 1_000;
+
+/// How a gateway is to be.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Beside the test merchant.
+    pub(crate) merchants: Vec<String>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) kept: Option<usize>,
+    pub(crate) allowed: Vec<String>,
+}
 
 pub(crate) struct Gateway {
     pub(crate) platform: Platform,
     pub(crate) authenticator: Authenticator,
     pub(crate) business: Business,
     pub(crate) canned: Canned,
+    pub(crate) clock: Clock,
+    pub(crate) notifier: Notifier,
+    /// For notifications that a test makes.
+    pub(crate) notices: Random,
+    /// For answers.
+    answers: Random,
+    kept: usize,
     received: Mutex<VecDeque<Received>>,
     connections: AtomicUsize,
     pub(crate) script: Script,
+    pub(crate) rules: Rules,
+    pub(crate) expectations: Expectations,
 }
 
 impl Gateway {
-    pub(crate) fn new(now: i64) -> io::Result<Self> {
+    pub(crate) fn new(now: i64, settings: Settings) -> io::Result<Self> {
+        let random = Random::new(settings.seed.unwrap_or_else(Random::seed));
+        let kept = settings.kept.unwrap_or(KEPT);
+        let mut merchants = vec![keys::MCHID.to_owned()];
+        merchants.extend(settings.merchants);
         Ok(Self {
-            platform: Platform::new(now)?,
-            authenticator: Authenticator::new()?,
-            business: Business::default(),
+            platform: Platform::new(now, &random)?,
+            authenticator: Authenticator::new(merchants)?,
+            business: Business::new(&random),
             canned: Canned::default(),
+            clock: Clock::default(),
+            notifier: Notifier::new(random.fork("notifier"), kept, settings.allowed),
+            notices: random.fork("notices"),
+            answers: random.fork("answers"),
+            kept,
             received: Mutex::default(),
             connections: AtomicUsize::new(0),
             script: Script::default(),
+            rules: Rules::new(random.fork("rules")),
+            expectations: Expectations::default(),
         })
+    }
+
+    /// Has the user pay an order, and tells the merchant. `openid` is empty for whoever it is for.
+    pub(crate) fn pay(
+        &self,
+        merchant: &str,
+        out_trade_no: &str,
+        openid: &str,
+    ) -> Result<Order, NotPaid> {
+        let now = self.clock.now();
+        let orders = &self.business.orders;
+        let order = orders.pay(merchant, out_trade_no, openid, now)?;
+        self.notifier.payment(merchant, &order, now);
+        Ok(order)
+    }
+
+    /// Ends a refund, and tells the merchant; `None` when it can't be ended.
+    pub(crate) fn end_refund(
+        &self,
+        merchant: &str,
+        out_refund_no: &str,
+        end: RefundState,
+    ) -> Option<Refund> {
+        let now = self.clock.now();
+        let orders = &self.business.orders;
+        let refund = orders.end_refund(merchant, out_refund_no, end, now)?;
+        self.notifier.refund(merchant, &refund, orders, now);
+        Some(refund)
+    }
+
+    /// Moves the clock ahead, and has done what is due then.
+    pub(crate) fn advance(&self, by: Duration) {
+        let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+        self.clock.advance(seconds);
+        self.notifier.wake();
+    }
+
+    /// Forgets everything but the certificates and the time of everybody else.
+    pub(crate) fn reset(&self) {
+        self.business.reset();
+        self.canned.clear();
+        self.script.clear();
+        self.rules.reset();
+        self.clock.reset();
+        self.notifier.reset();
+        self.notices.reset();
+        self.answers.reset();
+        self.authenticator.reset();
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.clear();
+    }
+
+    /// The trouble that a request asks for.
+    pub(crate) fn asked_for(&self, request: &Received) -> Option<Misbehaviour> {
+        if apiv2::is_apiv2(request) {
+            return apiv2::asked_for(request);
+        }
+        trouble::asked_for(request)
     }
 
     /// Decides on the answer to a request; `whole` is false when its body was over the limit.
@@ -57,8 +152,12 @@ impl Gateway {
             return self.judge_apiv2(request, whole, misbehaviour, now);
         }
         let verdict = whole.then(|| self.authenticator.check(&request, now));
-        if let Some(Ok(())) = verdict {
-            request.set_authenticated();
+        match &verdict {
+            Some(Ok(())) => request.set_authenticated(),
+            Some(Err(Refusal::Signature { mismatch, .. })) => {
+                request.set_mismatch((**mismatch).clone());
+            }
+            _ => {}
         }
         // Noted before it is carried out: whoever has the answer finds the request.
         self.note(request.clone());
@@ -70,7 +169,7 @@ impl Gateway {
             Some(Err(refusal)) => refusal.answer(),
             Some(Ok(())) => match misbehaviour.and_then(Misbehaviour::instead) {
                 Some(answer) => answer,
-                None => self.answer(&request, misbehaviour),
+                None => self.answer(&request, misbehaviour, now),
             },
         }
     }
@@ -83,9 +182,14 @@ impl Gateway {
         misbehaviour: Option<&Misbehaviour>,
         now: i64,
     ) -> Answer {
-        let call = whole.then(|| apiv2::check(&request));
-        if let Some(Ok(_)) = call {
-            request.set_authenticated();
+        let merchants = self.authenticator.merchants();
+        let call = whole.then(|| apiv2::check(&request, merchants, &self.answers));
+        match &call {
+            Some(Ok(_)) => request.set_authenticated(),
+            Some(Err(apiv2::Refusal::Signature(mismatch))) => {
+                request.set_mismatch(mismatch.clone());
+            }
+            _ => {}
         }
         self.note(request.clone());
         if let Some(answer) = misbehaviour.and_then(Misbehaviour::instead_of_any) {
@@ -108,20 +212,22 @@ impl Gateway {
             Some(answer) => answer.answer_apiv2(&call, misbehaviour),
             None => {
                 let Business { apiv2, orders, .. } = &self.business;
-                apiv2.answer(&request, &call, orders, misbehaviour, now)
+                let now = self.clock.at(now);
+                apiv2.answer(&request, &call, orders, &self.notifier, misbehaviour, now)
             }
         }
     }
 
     /// Answers an authenticated request of APIv3.
-    fn answer(&self, request: &Received, misbehaviour: Option<&Misbehaviour>) -> Answer {
+    fn answer(&self, request: &Received, misbehaviour: Option<&Misbehaviour>, now: i64) -> Answer {
         if let Some(answer) = self.canned.find(request) {
             return answer.answer();
         }
         if route::is_certificates(request.path()) {
             return route::get(request, || self.platform.answer(misbehaviour));
         }
-        self.business.answer(request)
+        let now = self.clock.at(now);
+        self.business.answer(request, &self.notifier, now)
     }
 
     /// Signs an answer, and does to it what is to be done to it.
@@ -131,18 +237,27 @@ impl Gateway {
         misbehaviour: Option<&Misbehaviour>,
         now: i64,
     ) -> Response<Bytes> {
+        if let Some(Misbehaviour::CertificateRotation) = misbehaviour {
+            self.platform.rotate(now);
+        }
         let signer = self.platform.signer();
         let Some(misbehaviour) = misbehaviour else {
-            return answer.sign(&signer, &now.to_string());
+            return answer.sign(&signer, &now.to_string(), &self.answers);
         };
-        let mut answer = answer.sign(&signer, &misbehaviour.timestamp(now));
+        let mut answer = answer.sign(&signer, &misbehaviour.timestamp(now), &self.answers);
         misbehaviour.distort(&mut answer);
         answer
     }
 
     fn note(&self, request: Received) {
+        if request.authenticated() {
+            self.expectations.count(&request);
+        }
         let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        if received.len() == KEPT {
+        if self.kept == 0 {
+            return;
+        }
+        if received.len() >= self.kept {
             received.pop_front();
         }
         received.push_back(request);

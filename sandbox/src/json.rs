@@ -16,6 +16,26 @@ pub(crate) fn text(text: &str) -> String {
     Value::from(text).to_string()
 }
 
+/// A JSON text in which the order of an object's fields plays no part.
+pub(crate) fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(name, _)| *name);
+            object(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (&**name, canonical(value))),
+            )
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -180,17 +180,3 @@ pub(crate) fn seal(key: &[u8], nonce: &str, associated_data: &str, text: &[u8]) 
         Err(_) => String::new(),
     }
 }
-
-/// Fills a text of `length` characters from `alphabet`, whose length must be a power of two for the
-/// choice to be even.
-pub(crate) fn random_text(alphabet: &[u8], length: usize) -> String {
-    let mut bytes = vec![0_u8; length];
-    // Without a random source the text is constant. That weakens nothing here: only the client's
-    // own nonces matter.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
-    bytes
-        .into_iter()
-        .filter_map(|byte| alphabet.get(usize::from(byte) % alphabet.len()))
-        .map(|&byte| char::from(byte))
-        .collect()
-}

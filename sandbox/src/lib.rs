@@ -180,19 +180,30 @@ mod apiv2;
 pub mod authenticate;
 mod bills;
 mod canned;
+mod catalogue;
 mod clock;
+mod control;
 mod coupons;
 mod deliver;
+mod endpoint;
+mod expectation;
+mod fields;
 mod gateway;
 mod json;
 mod keys;
 mod media;
+mod merchant;
 mod misbehaviour;
 mod notification;
+mod notifier;
 mod orders;
+mod payments;
 mod platform;
+mod random;
 mod received;
+mod refunds;
 mod route;
+mod trouble;
 mod xml;
 
 use std::convert::Infallible;
@@ -210,15 +221,19 @@ use tokio::sync::{oneshot, watch};
 use wechatpay_chain::{Client, ClientBuilder};
 
 use crate::accept::Server;
-use crate::gateway::Gateway;
+use crate::endpoint::Endpoint;
+use crate::gateway::{Gateway, Settings};
 use crate::keys::Padding;
-use crate::orders::NotPaid;
+use crate::orders::{NotPaid, RefundState};
 
 pub use crate::canned::CannedAnswer;
+pub use crate::merchant::Merchant;
 pub use crate::misbehaviour::Misbehaviour;
 pub use crate::notification::{Notification, NotificationBuilder};
+pub use crate::notifier::Delivery;
 pub use crate::platform::PlatformCertificate;
-pub use crate::received::Received;
+pub use crate::received::{Mismatch, Received};
+pub use crate::trouble::Rule;
 
 /// How long [`Sandbox::refuse`] and dropping a [`Sandbox`] wait for the port to close. It takes
 /// well under a millisecond; this is so that nothing can hang.
@@ -278,7 +293,7 @@ impl Sandbox {
     /// adds them, a test may add what it is about.
     #[must_use]
     pub fn client_builder(&self) -> ClientBuilder {
-        client_builder(&self.base_uri(), self.root_certificate())
+        client_builder(keys::MCHID, &self.base_uri(), self.root_certificate())
     }
 
     /// The number of the one merchant that the gateway knows.
@@ -375,7 +390,8 @@ impl Sandbox {
     }
 
     /// The requests that were read, in the order in which they were, also the refused ones. A
-    /// request is there before its answer is sent. Of very many, the last 65,536 are kept.
+    /// request is there before its answer is sent. Of very many the last are kept: 1,000, or as
+    /// many as [`Builder::keep`] says.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.gateway.received()
@@ -434,6 +450,44 @@ impl Sandbox {
     ) {
         let canned = &self.gateway.canned;
         canned.add(method.as_ref(), path.as_ref(), answer);
+    }
+
+    /// Has the next authenticated request for this path answered with this JSON under 200, signed:
+    /// `v3/pay/transactions/native`, or with a method before it as in [`expect`](Self::expect).
+    /// Several calls make a queue. It comes before what [`answer`](Self::answer) prepared.
+    pub fn answer_once(&self, path: impl AsRef<str>, body: impl Into<Value>) {
+        self.answer_once_with(path, CannedAnswer::json(200, &body.into()));
+    }
+
+    /// Has the next authenticated request for this path answered with this: as
+    /// [`answer_once`](Self::answer_once), for any other answer.
+    pub fn answer_once_with(&self, path: impl AsRef<str>, answer: CannedAnswer) {
+        let endpoint = Endpoint::parse(path.as_ref());
+        self.gateway.canned.add_once(endpoint, answer);
+    }
+
+    /// Expects so many authenticated requests from now until the sandbox is dropped, which panics
+    /// when there were more or fewer, unless the thread panics already.
+    ///
+    /// The endpoint is such as `POST v3/pay/transactions/native`, or a path alone for any method. A
+    /// `*` in the path stands for a segment, and at its end for whatever follows.
+    ///
+    /// ```should_panic
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking().unwrap();
+    /// sandbox.expect("POST v3/pay/transactions/native", 1);
+    /// drop(sandbox);
+    /// ```
+    pub fn expect(&self, endpoint: impl AsRef<str>, count: usize) {
+        self.gateway.expectations.add(endpoint.as_ref(), count);
+    }
+
+    /// A merchant that the gateway knows: the test merchant, or one that was given to
+    /// [`Builder::merchant`]. `None` for any other.
+    #[must_use]
+    pub fn merchant(&self, mchid: impl AsRef<str>) -> Option<Merchant<'_>> {
+        let merchants = self.gateway.authenticator.merchants();
+        let mchid = merchants.iter().find(|known| *known == mchid.as_ref())?;
+        Some(Merchant::new(self, mchid))
     }
 
     /// Forgets all answers that [`answer`](Self::answer) and [`answer_with`](Self::answer_with)
@@ -532,22 +586,152 @@ impl Sandbox {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it can't be paid: it is paid already,
     /// closed or expired, or its prepay_id is too old. The text says which.
     pub fn pay(&self, out_trade_no: impl AsRef<str>) -> io::Result<String> {
-        let out_trade_no = out_trade_no.as_ref();
-        let orders = &self.gateway.business.orders;
-        let order = orders
-            .pay(keys::MCHID, out_trade_no, clock::now())
-            .map_err(|why| {
-                let kind = match why {
-                    NotPaid::Unknown => io::ErrorKind::NotFound,
-                    _ => io::ErrorKind::InvalidInput,
-                };
-                io::Error::new(
-                    kind,
-                    format!("the order {out_trade_no:?} was not paid: {why}"),
-                )
-            })?;
-        let payment = order.payment.map(|payment| payment.transaction_id);
-        Ok(payment.unwrap_or_default())
+        self.pay_by(out_trade_no, "")
+    }
+
+    /// Has the user of this `openid` pay an order, as [`pay`](Self::pay) does.
+    ///
+    /// # Errors
+    ///
+    /// As there, and when the order was made for another user.
+    pub fn pay_by(
+        &self,
+        out_trade_no: impl AsRef<str>,
+        openid: impl AsRef<str>,
+    ) -> io::Result<String> {
+        pay(
+            &self.gateway,
+            keys::MCHID,
+            out_trade_no.as_ref(),
+            openid.as_ref(),
+        )
+    }
+
+    /// Has the user fail to pay an order: for want of money, a wrong password, or a change of mind.
+    /// The order stays unpaid and can be paid still. A payment by code that waits for the user's
+    /// password is over with that, unless the reason is `USER_CANCEL`.
+    ///
+    /// # Errors
+    ///
+    /// As [`pay`](Self::pay).
+    pub fn pay_fails(
+        &self,
+        out_trade_no: impl AsRef<str>,
+        reason: impl AsRef<str>,
+    ) -> io::Result<()> {
+        let (number, reason) = (out_trade_no.as_ref(), reason.as_ref());
+        pay_fails(&self.gateway, keys::MCHID, number, reason)
+    }
+
+    /// Ends a refund of the test merchant's that is in process or abnormal: `SUCCESS`, `CLOSED` or
+    /// `ABNORMAL`, and tells the merchant.
+    ///
+    /// A refund is in process only while its application is answered, unless the application asked
+    /// for another end: with a `Wechatpay-Negative-Test` of `REFUND_PROCESSING`, `REFUND_ABNORMAL`
+    /// or `REFUND_CLOSED`, or by a number that begins with `SANDBOX_PROCESSING_` and so on.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) when there is no such refund, or it has ended.
+    pub fn end_refund(
+        &self,
+        out_refund_no: impl AsRef<str>,
+        status: impl AsRef<str>,
+    ) -> io::Result<()> {
+        let (number, status) = (out_refund_no.as_ref(), status.as_ref());
+        end_refund(&self.gateway, keys::MCHID, number, status)
+    }
+
+    /// Tells the test merchant of an event, at this URL, signed and encrypted: once, and again on
+    /// the event's own schedule until it is acknowledged, as what becomes of orders is.
+    ///
+    /// `event_type` is such as `COUPON.SEND`, and `data` what gets encrypted. What comes of it is in
+    /// [`deliveries`](Self::deliveries).
+    pub fn notify(
+        &self,
+        event_type: impl AsRef<str>,
+        data: impl Into<Value>,
+        url: impl AsRef<str>,
+    ) {
+        let Gateway {
+            notifier, clock, ..
+        } = &*self.gateway;
+        let (event_type, url) = (event_type.as_ref(), url.as_ref());
+        notifier.custom(keys::MCHID, event_type, &data.into(), url, clock.now());
+    }
+
+    /// Sends a probe to this URL, once: a notification under a signature that is wrong by design,
+    /// as WeChat Pay does to see whether the merchant refuses it. A merchant that acknowledges it
+    /// verifies nothing.
+    pub fn probe(&self, url: impl AsRef<str>) {
+        let Gateway {
+            notifier, clock, ..
+        } = &*self.gateway;
+        notifier.probe(keys::MCHID, url.as_ref(), clock.now());
+    }
+
+    /// Every attempt to tell a merchant something, in the order in which they ended. Of very many
+    /// the last are kept: as many as of [requests](Builder::keep).
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.gateway.notifier.deliveries()
+    }
+
+    /// Waits until no notification is due or on its way. Those that wait for their next attempt
+    /// don't count: [`advance`](Self::advance) has them come.
+    pub async fn settled(&self) {
+        let (done, settled) = oneshot::channel();
+        self.settle(move || {
+            let _ = done.send(());
+        });
+        let _ = settled.await;
+    }
+
+    /// Waits as [`settled`](Self::settled) does, without `async`. The merchant's server must not
+    /// need this thread.
+    pub fn settled_blocking(&self) {
+        let (done, settled) = mpsc::channel();
+        self.settle(move || {
+            let _ = done.send(());
+        });
+        let _ = settled.recv();
+    }
+
+    fn settle(&self, done: impl FnOnce() + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            let gateway = Arc::clone(&self.gateway);
+            runtime.spawn(async move {
+                notifier::idle(gateway).await;
+                done();
+            });
+        }
+    }
+
+    /// Moves the sandbox's clock ahead, by whole seconds: orders expire, and notifications are
+    /// repeated. Signatures are made and checked by the real time all the same, so that clients need
+    /// not know.
+    pub fn advance(&self, by: Duration) {
+        self.gateway.advance(by);
+    }
+
+    /// The sandbox's clock.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        clock::time(self.gateway.clock.now())
+    }
+
+    /// Forgets orders, refunds, coupons, what was received and delivered or is to be, prepared
+    /// answers, misbehaviours and rules, and sets the clock right. Certificates and what was
+    /// [expected](Self::expect) stay. The same requests then get the same answers again, where the
+    /// [seed](Builder::seed) decides.
+    pub fn reset(&self) {
+        self.gateway.reset();
+    }
+
+    /// Has requests go wrong by rule: some endpoint's, so many of them, or with a probability. A
+    /// [`misbehave`](Self::misbehave) comes first; of several rules the first that applies is taken.
+    pub fn add_rule(&self, rule: Rule) {
+        self.gateway.rules.add(rule);
     }
 
     /// APIv2's notification of a payment: XML with a `sign`, of HMAC-SHA256 where the fields have a
@@ -558,8 +742,8 @@ impl Sandbox {
     /// leaves one out. A `sign` that is given is not replaced.
     #[must_use]
     pub fn notification_v2(&self, fields: &Value) -> Notification {
-        let orders = &self.gateway.business.orders;
-        Notification::apiv2(apiv2::payment(orders, fields, clock::now()))
+        let now = self.gateway.clock.now();
+        Notification::apiv2(apiv2::payment(self.to(), fields, now))
     }
 
     /// APIv2's notification of a refund: its fields are in `req_info`, encrypted under the APIv2
@@ -569,8 +753,16 @@ impl Sandbox {
     /// as for [`notification_v2`](Self::notification_v2).
     #[must_use]
     pub fn refund_notification_v2(&self, fields: &Value) -> Notification {
-        let orders = &self.gateway.business.orders;
-        Notification::apiv2(apiv2::refund(orders, fields, clock::now()))
+        let now = self.gateway.clock.now();
+        Notification::apiv2(apiv2::refund(self.to(), fields, now))
+    }
+
+    fn to(&self) -> apiv2::To<'_> {
+        apiv2::To {
+            orders: &self.gateway.business.orders,
+            merchant: keys::MCHID,
+            random: &self.gateway.notices,
+        }
     }
 
     /// POSTs a notification to the merchant's server, and returns the status and the body of its
@@ -622,7 +814,11 @@ impl Sandbox {
     ) {
         if let Some(runtime) = &self.runtime {
             let notification = notification.clone();
-            runtime.spawn(async move { done(deliver::deliver(url, notification).await) });
+            let gateway = Arc::clone(&self.gateway);
+            runtime.spawn(async move {
+                let allowed = gateway.notifier.allowed();
+                done(deliver::deliver(url, notification, allowed).await);
+            });
         }
     }
 
@@ -673,6 +869,12 @@ impl Drop for Sandbox {
             // connections.
             runtime.shutdown_background();
         }
+        let unmet = self.gateway.expectations.unmet();
+        assert!(
+            unmet.is_empty() || std::thread::panicking(),
+            "the sandbox received other requests than were expected: {}",
+            unmet.join("; ")
+        );
     }
 }
 
@@ -692,6 +894,7 @@ pub struct Builder {
     plain: bool,
     http1_only: bool,
     certificate_only: bool,
+    settings: Settings,
 }
 
 impl Builder {
@@ -711,6 +914,34 @@ impl Builder {
     /// Without this the gateway asks for one, and minds its absence only where money moves out.
     pub fn certificate_only(mut self) -> Self {
         self.certificate_only = true;
+        self
+    }
+
+    /// Everything random follows this seed: the same seed and the same requests give the same bytes,
+    /// but for signatures, ciphertexts and times. Without one, each sandbox has its own.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// One more merchant, of this number, beside the test merchant: see [`Sandbox::merchant`]. All
+    /// share the test merchant's keys and serial; orders, refunds and coupons are each one's own.
+    pub fn merchant(mut self, mchid: impl Into<String>) -> Self {
+        self.settings.merchants.push(mchid.into());
+        self
+    }
+
+    /// How many requests and deliveries are kept for [`Sandbox::received`] and
+    /// [`Sandbox::deliveries`]: the last 1,000 by default.
+    pub fn keep(mut self, count: usize) -> Self {
+        self.settings.kept = Some(count);
+        self
+    }
+
+    /// Notifications may go to the server of this name, wherever it is. Without this they go to
+    /// addresses on loopback only, whatever the name.
+    pub fn allow_notify(mut self, host: impl Into<String>) -> Self {
+        self.settings.allowed.push(host.into());
         self
     }
 
@@ -740,7 +971,7 @@ impl Builder {
     ///
     /// When the system gives no thread or no port.
     pub fn start_blocking(self) -> io::Result<Sandbox> {
-        let gateway = Arc::new(Gateway::new(clock::now())?);
+        let gateway = Arc::new(Gateway::new(clock::now(), self.settings)?);
         let (tls, root_certificate) = if self.plain {
             (None, None)
         } else {
@@ -763,7 +994,8 @@ impl Builder {
         };
         let base_uri = base_uri(root_certificate.is_some(), address);
         gateway.business.bills.set_base(&base_uri);
-        let client = client(&base_uri, root_certificate.as_deref()).map_err(io::Error::other)?;
+        let client = client(keys::MCHID, &base_uri, root_certificate.as_deref());
+        let client = client.map_err(io::Error::other)?;
         let (closing, closing_seen) = watch::channel(false);
         let (closed, closed_seen) = mpsc::channel();
         let server = Server {
@@ -773,6 +1005,7 @@ impl Builder {
             closing: closing_seen,
         };
         runtime.spawn(server.run(listener, closed));
+        runtime.spawn(notifier::run(Arc::clone(&gateway)));
         Ok(Sandbox {
             gateway,
             address,
@@ -782,6 +1015,63 @@ impl Builder {
             closed: Mutex::new(closed_seen),
             runtime: Some(runtime),
         })
+    }
+}
+
+/// Has the user pay an order.
+fn pay(gateway: &Gateway, merchant: &str, out_trade_no: &str, openid: &str) -> io::Result<String> {
+    let order = gateway
+        .pay(merchant, out_trade_no, openid)
+        .map_err(|why| unpaid(out_trade_no, why))?;
+    let payment = order.payment.map(|payment| payment.transaction_id);
+    Ok(payment.unwrap_or_default())
+}
+
+/// Has the user fail to pay an order.
+fn pay_fails(
+    gateway: &Gateway,
+    merchant: &str,
+    out_trade_no: &str,
+    reason: &str,
+) -> io::Result<()> {
+    let is_cancelled = reason == "USER_CANCEL";
+    let orders = &gateway.business.orders;
+    orders
+        .fail(merchant, out_trade_no, is_cancelled, gateway.clock.now())
+        .map_err(|why| unpaid(out_trade_no, why))
+}
+
+fn unpaid(out_trade_no: &str, why: NotPaid) -> io::Error {
+    let kind = match why {
+        NotPaid::Unknown => io::ErrorKind::NotFound,
+        _ => io::ErrorKind::InvalidInput,
+    };
+    io::Error::new(
+        kind,
+        format!("the order {out_trade_no:?} was not paid: {why}"),
+    )
+}
+
+/// Ends a refund so.
+fn end_refund(
+    gateway: &Gateway,
+    merchant: &str,
+    out_refund_no: &str,
+    status: &str,
+) -> io::Result<()> {
+    let end = RefundState::named(status).filter(|end| *end != RefundState::Processing);
+    let Some(end) = end else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("a refund ends with SUCCESS, CLOSED or ABNORMAL, not with {status:?}"),
+        ));
+    };
+    match gateway.end_refund(merchant, out_refund_no, end) {
+        Some(_) => Ok(()),
+        None => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no refund {out_refund_no:?} that could end"),
+        )),
     }
 }
 
@@ -795,9 +1085,9 @@ fn base_uri(tls: bool, address: SocketAddr) -> String {
     format!("{scheme}://{address}/")
 }
 
-fn client_builder(base_uri: &str, root_certificate: Option<&str>) -> ClientBuilder {
+fn client_builder(mchid: &str, base_uri: &str, root_certificate: Option<&str>) -> ClientBuilder {
     let builder = Client::builder()
-        .mchid(keys::MCHID)
+        .mchid(mchid)
         .serial(keys::MERCHANT_SERIAL)
         .private_key(keys::MERCHANT_PRIVATE_KEY)
         .base_uri(base_uri);
@@ -807,8 +1097,12 @@ fn client_builder(base_uri: &str, root_certificate: Option<&str>) -> ClientBuild
     }
 }
 
-fn client(base_uri: &str, root_certificate: Option<&str>) -> wechatpay_chain::Result<Client> {
-    client_builder(base_uri, root_certificate)
+fn client(
+    mchid: &str,
+    base_uri: &str,
+    root_certificate: Option<&str>,
+) -> wechatpay_chain::Result<Client> {
+    client_builder(mchid, base_uri, root_certificate)
         .cert(keys::PLATFORM_SERIAL, keys::PLATFORM_PUBLIC_KEY)
         .apiv3_key(keys::APIV3_KEY)
         .secret(keys::SECRET)

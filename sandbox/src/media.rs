@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, number};
-use crate::keys::random_text;
+use crate::random::Random;
 use crate::received::Received;
 
 /// The largest body that is taken, in bytes: more than WeChat Pay takes, so that a client's memory
@@ -47,15 +47,15 @@ fn meta(request: &Received) -> Option<&[u8]> {
 }
 
 /// Answers an upload.
-pub(crate) fn upload(request: &Received) -> Answer {
+pub(crate) fn upload(request: &Received, random: &Random) -> Answer {
     let field = answer_field(request.path()).unwrap_or("media_id");
     match check(request) {
         Ok(()) if field == "media_url" => {
-            let name = random_text(ALPHABET, 43);
+            let name = random.text(ALPHABET, 43);
             let url = format!("https://wxpaylogo.qpic.cn/wxpaylogo/{name}/0");
-            Answer::ok(&json!({ field: url }))
+            Answer::ok(&json!({ field: url })).shape()
         }
-        Ok(()) => Answer::ok(&json!({ field: random_text(ALPHABET, 98) })),
+        Ok(()) => Answer::ok(&json!({ field: random.text(ALPHABET, 98) })).shape(),
         Err(refusal) => refusal.answer(),
     }
 }

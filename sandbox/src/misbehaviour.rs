@@ -84,6 +84,9 @@ pub enum Misbehaviour {
     /// The first of the platform certificates is listed under this `serial_no`, which is not its
     /// own. It waits for a request for certificates, too.
     CertificateListedAs(String),
+    /// A new platform certificate is published, and signs from this answer on, as WeChat Pay rotates
+    /// them. The answer is good.
+    CertificateRotation,
     /// The request is carried out, and the answer is good, but comes this much later.
     Delay(Duration),
     /// The connection is accepted, with its TLS handshake, and closed before a request is read.

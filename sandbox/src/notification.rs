@@ -11,8 +11,9 @@ use crate::authenticate::SCHEME;
 use crate::clock::{now, rfc3339, seconds};
 use crate::gateway::Gateway;
 use crate::json::{object, text};
-use crate::keys::{self, random_text};
+use crate::keys;
 use crate::platform::Signer;
+use crate::random::Random;
 
 /// What the signature of a probe begins with.
 pub(crate) const PROBE: &str = "WECHATPAY/SIGNTEST/";
@@ -66,6 +67,11 @@ pub struct NotificationBuilder {
     at: Option<i64>,
     signed_by: Option<String>,
     signature: Signature,
+    /// What repeats have in common.
+    id: Option<String>,
+    /// `None` is when it is signed.
+    created: Option<i64>,
+    random: Random,
 }
 
 #[derive(Clone)]
@@ -83,6 +89,7 @@ impl NotificationBuilder {
         resource: &Value,
     ) -> Self {
         Self {
+            random: gateway.notices.clone(),
             gateway,
             event_type: event_type.to_owned(),
             resource_type: resource_type.to_owned(),
@@ -95,7 +102,17 @@ impl NotificationBuilder {
             at: None,
             signed_by: None,
             signature: Signature::Genuine,
+            id: None,
+            created: None,
         }
+    }
+
+    /// One attempt of several: with this `id` and `create_time`, and with nonces of this stream.
+    pub(crate) fn attempt(mut self, id: &str, created: i64, random: Random) -> Self {
+        self.id = Some(id.to_owned());
+        self.created = Some(created);
+        self.random = random;
+        self
     }
 
     /// Made and signed at this time, to the second, instead of now; one before 1970 becomes 1970.
@@ -176,7 +193,7 @@ impl NotificationBuilder {
         };
         let signer = self.signer();
         let timestamp = at.to_string();
-        let nonce = random_text(ALPHABET, 32);
+        let nonce = self.random.text(ALPHABET, 32);
         let signature = match &self.signature {
             Signature::Genuine => signer.sign(&timestamp, &nonce, &body),
             Signature::Probe => format!("{PROBE}{}", signer.sign(&timestamp, &nonce, &body)),
@@ -184,7 +201,7 @@ impl NotificationBuilder {
         };
         let headers = [
             ("Content-Type", JSON.to_owned()),
-            ("Request-ID", request_id(number::SUCCESS)),
+            ("Request-ID", request_id(number::SUCCESS, &self.random)),
             ("Wechatpay-Nonce", nonce),
             ("Wechatpay-Serial", signer.serial),
             ("Wechatpay-Signature", signature),
@@ -212,7 +229,7 @@ impl NotificationBuilder {
     }
 
     fn json(&self, at: i64) -> String {
-        let nonce = random_text(ALPHABET, 12);
+        let nonce = self.random.text(ALPHABET, 12);
         let associated_data = self.associated_data.as_deref();
         let ciphertext = keys::seal(
             self.apiv3_key.as_bytes(),
@@ -229,9 +246,11 @@ impl NotificationBuilder {
             resource.push(("associated_data", text(associated_data)));
         }
         resource.push(("nonce", text(&nonce)));
+        let id = self.id.clone();
+        let id = id.unwrap_or_else(|| random_id(&self.random));
         object([
-            ("id", text(&random_id())),
-            ("create_time", text(&rfc3339(at))),
+            ("id", text(&id)),
+            ("create_time", text(&rfc3339(self.created.unwrap_or(at)))),
             ("resource_type", text("encrypt-resource")),
             ("event_type", text(&self.event_type)),
             ("summary", text(&self.summary)),
@@ -250,8 +269,8 @@ impl fmt::Debug for NotificationBuilder {
 }
 
 /// `5b38…-…-…-…-…`, in the form of a UUID.
-fn random_id() -> String {
-    let groups = [8, 4, 4, 4, 12].map(|length| random_text(b"0123456789abcdef", length));
+pub(crate) fn random_id(random: &Random) -> String {
+    let groups = [8, 4, 4, 4, 12].map(|length| random.text(b"0123456789abcdef", length));
     groups.join("-")
 }
 
@@ -262,6 +281,7 @@ fn summary(event_type: &str) -> &str {
         "REFUND.SUCCESS" => "退款成功",
         "REFUND.ABNORMAL" => "退款异常",
         "REFUND.CLOSED" => "退款关闭",
+        "COUPON.SEND" => "商家券领券通知",
         _ => event_type,
     }
 }

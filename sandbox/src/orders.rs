@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{compact, day};
-use crate::keys::random_text;
+use crate::random::Random;
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -91,6 +91,28 @@ impl TradeState {
     }
 }
 
+/// Which version of the API an order came by, and so is told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Version {
+    #[default]
+    Apiv3,
+    Apiv2,
+}
+
+/// What an order says that only its answers and notifications repeat. Empty where it doesn't.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) version: Version,
+    pub(crate) notify_url: String,
+    /// The merchant for which a partner orders.
+    pub(crate) sub_mchid: String,
+    pub(crate) sub_appid: String,
+    pub(crate) sub_openid: String,
+    pub(crate) device_id: String,
+    /// How APIv2's notification is signed.
+    pub(crate) sign_type: &'static str,
+}
+
 /// What a merchant orders.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
@@ -106,6 +128,7 @@ pub(crate) struct Draft {
     pub(crate) time_expire: Option<i64>,
     /// Everything that must be the same when the number is used again.
     pub(crate) parameters: String,
+    pub(crate) terms: Terms,
 }
 
 /// An order as it stands.
@@ -134,9 +157,9 @@ pub(crate) struct Payment {
 }
 
 impl Order {
-    fn new(draft: Draft, now: i64) -> Self {
+    fn new(draft: Draft, prepay_id: String, now: i64) -> Self {
         Self {
-            prepay_id: prepay_id(now),
+            prepay_id,
             state: TradeState::NotPay,
             payment: None,
             created: now,
@@ -160,10 +183,24 @@ impl Order {
         end.is_some_and(|end| now >= end.max(self.created + MINUTE))
     }
 
-    fn pay(&mut self, transaction_id: String, now: i64) {
-        let openid = match &*self.draft.openid {
-            "" => OPENID,
-            openid => openid,
+    /// Whether the user can pay it, and if not, why.
+    fn is_payable(&self, now: i64) -> Result<(), NotPaid> {
+        let is_h5 = self.draft.trade_type == TradeType::H5;
+        match self.state {
+            TradeState::UserPaying => Ok(()),
+            TradeState::NotPay if self.is_expired(now) => Err(NotPaid::Void),
+            TradeState::NotPay if is_h5 && now >= self.prepaid + PREPAY_H5 => Err(NotPaid::VoidH5),
+            TradeState::NotPay if now >= self.prepaid + PREPAY => Err(NotPaid::Void),
+            TradeState::NotPay => Ok(()),
+            TradeState::Success | TradeState::Refund => Err(NotPaid::Paid),
+            TradeState::Closed | TradeState::PayError | TradeState::Revoked => Err(NotPaid::Void),
+        }
+    }
+
+    fn pay(&mut self, transaction_id: String, openid: &str, now: i64) {
+        let openid = match (openid, &*self.draft.openid) {
+            ("", "") => OPENID,
+            ("", openid) | (openid, _) => openid,
         };
         self.payment = Some(Payment {
             transaction_id,
@@ -187,8 +224,9 @@ pub(crate) enum NotPlaced {
     /// The number has an unpaid order with other parameters.
     Different,
     Paid,
-    /// The number was closed, be it before it was ever ordered.
     Closed,
+    /// The number was closed before it was ever ordered.
+    Burnt,
     /// The order of this number can't be paid any more.
     Expired,
 }
@@ -210,6 +248,8 @@ pub(crate) enum NotPaid {
     Void,
     /// An h5_url is too old.
     VoidH5,
+    /// It was ordered for another user.
+    OtherUser,
 }
 
 impl fmt::Display for NotPaid {
@@ -219,6 +259,7 @@ impl fmt::Display for NotPaid {
             Self::Paid => "it is paid already: 该订单已支付",
             Self::Void => "it is closed or expired: 该订单已失效，请重新下单",
             Self::VoidH5 => "its h5_url is older than 5 minutes: 支付请求已失效，请重新发起支付",
+            Self::OtherUser => "it was ordered for another user: 下单账号与支付账号不一致",
         })
     }
 }
@@ -262,9 +303,51 @@ pub(crate) struct RefundDraft<'a> {
     pub(crate) total: u64,
     /// In fen.
     pub(crate) amount: u64,
+    /// Where the refund ends, which is as soon as it was accepted.
+    pub(crate) end: RefundState,
+    /// Whom it is for, where the merchant says so: a partner's merchant.
+    pub(crate) sub_mchid: Option<&'a str>,
+    pub(crate) version: Version,
+    pub(crate) notify_url: &'a str,
+    pub(crate) funds_account: &'a str,
 }
 
-/// A refund. The money is back at once.
+/// Where a refund stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefundState {
+    Processing,
+    /// The money is back.
+    Success,
+    /// It ended, and no money moved.
+    Closed,
+    /// The user's card takes no money.
+    Abnormal,
+}
+
+impl RefundState {
+    /// `status`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Processing => "PROCESSING",
+            Self::Success => "SUCCESS",
+            Self::Closed => "CLOSED",
+            Self::Abnormal => "ABNORMAL",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [
+            Self::Processing,
+            Self::Success,
+            Self::Closed,
+            Self::Abnormal,
+        ]
+        .into_iter()
+        .find(|state| state.name() == name)
+    }
+}
+
+/// A refund. It ends as soon as it was accepted; whoever accepts it still sees it in process.
 #[derive(Clone, Debug)]
 pub(crate) struct Refund {
     pub(crate) refund_id: String,
@@ -275,8 +358,16 @@ pub(crate) struct Refund {
     pub(crate) total: u64,
     /// In fen.
     pub(crate) amount: u64,
-    /// When the money was back, in seconds since 1970.
+    pub(crate) state: RefundState,
+    /// In seconds since 1970.
+    pub(crate) created: i64,
+    /// When it ended, in seconds since 1970.
     pub(crate) at: i64,
+    /// The order's.
+    pub(crate) sub_mchid: String,
+    pub(crate) version: Version,
+    pub(crate) notify_url: String,
+    pub(crate) funds_account: String,
 }
 
 /// Why a refund is not accepted.
@@ -284,6 +375,8 @@ pub(crate) struct Refund {
 pub(crate) enum NotRefunded {
     /// There is no such order.
     Unknown,
+    /// The order is that of another of the partner's merchants.
+    OtherMerchant,
     NotPaid,
     Closed,
     Revoked,
@@ -298,6 +391,23 @@ pub(crate) enum NotRefunded {
     TooLate,
 }
 
+/// What came of an application for a refund.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    /// As the application's answer shows it.
+    pub(crate) refund: Refund,
+    /// As it stands after that; `None` for a repeat, which changes nothing.
+    pub(crate) ended: Option<Refund>,
+}
+
+/// Why an abnormal refund can't be sent elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotRedirected {
+    Unknown,
+    /// It isn't abnormal.
+    NotAbnormal,
+}
+
 /// By which number refunds are asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RefundNumber<'a> {
@@ -310,8 +420,10 @@ pub(crate) enum RefundNumber<'a> {
 /// A merchant and one of its numbers.
 type Key = (String, String);
 
-#[derive(Default)]
 struct State {
+    random: Random,
+    /// What each merchant has, in fen: what was paid, less what was given back.
+    balances: HashMap<String, i64>,
     /// By `out_trade_no`.
     orders: HashMap<Key, Order>,
     /// The numbers that were closed before they were ever ordered.
@@ -329,6 +441,41 @@ struct State {
 }
 
 impl State {
+    fn new(random: Random) -> Self {
+        Self {
+            random,
+            balances: HashMap::new(),
+            orders: HashMap::new(),
+            burnt: HashSet::new(),
+            transactions: HashMap::new(),
+            refunds: HashMap::new(),
+            refund_ids: HashMap::new(),
+            codes: HashSet::new(),
+            count: 0,
+        }
+    }
+
+    /// 36 characters.
+    fn prepay_id(&self, now: i64) -> String {
+        let time: String = compact(now).chars().skip(6).collect();
+        let digits = self.random.text(b"0123456789abcdef", 26);
+        format!("wx{time}{digits}")
+    }
+
+    /// Books this much, in fen, for a merchant.
+    fn book(&mut self, merchant: &str, amount: u64) {
+        *self.balance(merchant) += i64::try_from(amount).unwrap_or(i64::MAX);
+    }
+
+    /// Takes this much, in fen, from a merchant.
+    fn unbook(&mut self, merchant: &str, amount: u64) {
+        *self.balance(merchant) -= i64::try_from(amount).unwrap_or(i64::MAX);
+    }
+
+    fn balance(&mut self, merchant: &str) -> &mut i64 {
+        self.balances.entry(merchant.to_owned()).or_default()
+    }
+
     /// The key of the order that has this number.
     fn key(&self, merchant: &str, number: Number<'_>) -> Option<Key> {
         match number {
@@ -361,12 +508,14 @@ impl State {
     }
 
     /// Has an order paid that can be.
-    fn pay(&mut self, merchant: &str, out_trade_no: &str, now: i64) {
+    fn pay(&mut self, merchant: &str, out_trade_no: &str, openid: &str, now: i64) {
         let transaction_id = self.transaction_id(now);
         if let Some(order) = self.orders.get_mut(&key(merchant, out_trade_no)) {
-            order.pay(transaction_id.clone(), now);
+            order.pay(transaction_id.clone(), openid, now);
+            let total = order.draft.total;
             self.transactions
                 .insert(key(merchant, &transaction_id), out_trade_no.to_owned());
+            self.book(merchant, total);
         }
     }
 }
@@ -375,30 +524,75 @@ fn key(merchant: &str, number: &str) -> Key {
     (merchant.to_owned(), number.to_owned())
 }
 
-/// 36 characters.
-fn prepay_id(now: i64) -> String {
-    let time: String = compact(now).chars().skip(6).collect();
-    let digits = random_text(b"0123456789abcdef", 26);
-    format!("wx{time}{digits}")
+/// All orders, refunds and balances, by merchant.
+pub(crate) struct Book {
+    pub(crate) orders: Vec<(String, Order)>,
+    pub(crate) refunds: Vec<(String, Refund)>,
+    /// In fen.
+    pub(crate) balances: Vec<(String, i64)>,
 }
 
 /// All orders and refunds of all merchants.
-#[derive(Default)]
 pub(crate) struct Orders {
     state: Mutex<State>,
 }
 
 impl Orders {
+    pub(crate) fn new(random: Random) -> Self {
+        Self {
+            state: Mutex::new(State::new(random)),
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn reset(&self) {
+        let mut state = self.lock();
+        let random = state.random.clone();
+        random.reset();
+        *state = State::new(random);
+    }
+
+    /// Everything there is, for whoever looks on.
+    pub(crate) fn book(&self, now: i64) -> Book {
+        let mut state = self.lock();
+        let mut orders: Vec<(String, Order)> = Vec::new();
+        for ((merchant, _), order) in &mut state.orders {
+            order.age(now);
+            orders.push((merchant.clone(), order.clone()));
+        }
+        let mut refunds: Vec<(String, Refund)> = Vec::new();
+        for ((merchant, _), refund) in &state.refunds {
+            refunds.push((merchant.clone(), refund.clone()));
+        }
+        let mut balances: Vec<(String, i64)> = Vec::new();
+        for (merchant, balance) in &state.balances {
+            balances.push((merchant.clone(), *balance));
+        }
+        orders.sort_by(|(one, a), (other, b)| {
+            (one, &a.draft.out_trade_no).cmp(&(other, &b.draft.out_trade_no))
+        });
+        refunds.sort_by(|(one, a), (other, b)| {
+            (one, &a.out_refund_no).cmp(&(other, &b.out_refund_no))
+        });
+        balances.sort();
+        Book {
+            orders,
+            refunds,
+            balances,
+        }
+    }
+
     /// Accepts an order, or gives a new prepay_id for the one that has the same parameters.
     pub(crate) fn place(&self, merchant: &str, draft: Draft, now: i64) -> Result<Order, NotPlaced> {
         let mut state = self.lock();
         let key = key(merchant, &draft.out_trade_no);
         if state.burnt.contains(&key) {
-            return Err(NotPlaced::Closed);
+            return Err(NotPlaced::Burnt);
         }
+        let prepay_id = state.prepay_id(now);
         let number = Number::OutTradeNo(&draft.out_trade_no);
         let Some(order) = state.order(merchant, number, now) else {
-            let order = Order::new(draft, now);
+            let order = Order::new(draft, prepay_id, now);
             state.orders.insert(key, order.clone());
             return Ok(order);
         };
@@ -411,7 +605,7 @@ impl Orders {
             }
             TradeState::NotPay if order.is_expired(now) => Err(NotPlaced::Expired),
             TradeState::NotPay => {
-                order.prepay_id = prepay_id(now);
+                order.prepay_id = prepay_id;
                 order.prepaid = now;
                 Ok(order.clone())
             }
@@ -446,34 +640,50 @@ impl Orders {
     }
 
     /// Has the user pay an order.
+    /// `openid` is empty for the one that the order names, or any.
     pub(crate) fn pay(
         &self,
         merchant: &str,
         out_trade_no: &str,
+        openid: &str,
         now: i64,
     ) -> Result<Order, NotPaid> {
         let mut state = self.lock();
         let number = Number::OutTradeNo(out_trade_no);
         let order = state.order(merchant, number, now).ok_or(NotPaid::Unknown)?;
-        let is_h5 = order.draft.trade_type == TradeType::H5;
-        match order.state {
-            TradeState::UserPaying => {}
-            TradeState::NotPay if order.is_expired(now) => return Err(NotPaid::Void),
-            TradeState::NotPay if is_h5 && now >= order.prepaid + PREPAY_H5 => {
-                return Err(NotPaid::VoidH5);
-            }
-            TradeState::NotPay if now >= order.prepaid + PREPAY => return Err(NotPaid::Void),
-            TradeState::NotPay => {}
-            TradeState::Success | TradeState::Refund => return Err(NotPaid::Paid),
-            TradeState::Closed | TradeState::PayError | TradeState::Revoked => {
-                return Err(NotPaid::Void);
-            }
+        order.is_payable(now)?;
+        let ordered = &order.draft.openid;
+        if !openid.is_empty() && !ordered.is_empty() && ordered != openid {
+            return Err(NotPaid::OtherUser);
         }
-        state.pay(merchant, out_trade_no, now);
+        state.pay(merchant, out_trade_no, openid, now);
         state
             .order(merchant, number, now)
             .cloned()
             .ok_or(NotPaid::Unknown)
+    }
+
+    /// Has the user's payment fail, which is to be tried again; one by code has ended with that,
+    /// unless the user only cancelled it.
+    pub(crate) fn fail(
+        &self,
+        merchant: &str,
+        out_trade_no: &str,
+        is_cancelled: bool,
+        now: i64,
+    ) -> Result<(), NotPaid> {
+        let mut state = self.lock();
+        let number = Number::OutTradeNo(out_trade_no);
+        let order = state.order(merchant, number, now).ok_or(NotPaid::Unknown)?;
+        order.is_payable(now)?;
+        if order.state == TradeState::UserPaying {
+            order.state = if is_cancelled {
+                TradeState::NotPay
+            } else {
+                TradeState::PayError
+            };
+        }
+        Ok(())
     }
 
     /// Has the user pay by a code that was scanned; repeated while the user is paying, it is the
@@ -505,8 +715,7 @@ impl Orders {
         if !state.codes.insert(code.to_owned()) {
             return Err(NotCharged::CodeUsed);
         }
-        let mut order = Order::new(draft, now);
-        order.prepay_id = String::new();
+        let mut order = Order::new(draft, String::new(), now);
         order.state = match charge {
             Charge::Paid | Charge::Password => TradeState::UserPaying,
             Charge::Fails => TradeState::PayError,
@@ -515,7 +724,7 @@ impl Orders {
             .orders
             .insert(key(merchant, &out_trade_no), order.clone());
         if charge == Charge::Paid {
-            state.pay(merchant, &out_trade_no, now);
+            state.pay(merchant, &out_trade_no, "", now);
         }
         let paid = state.order(merchant, number, now);
         Ok(paid.cloned().unwrap_or(order))
@@ -537,7 +746,12 @@ impl Orders {
         if order.state != TradeState::Revoked && now >= order.created + REVERSIBLE {
             return Err(NotReversed::TooLate);
         }
+        let back = match order.state {
+            TradeState::Success => order.draft.total,
+            _ => 0,
+        };
         order.state = TradeState::Revoked;
+        state.unbook(merchant, back);
         Ok(())
     }
 
@@ -547,12 +761,16 @@ impl Orders {
         merchant: &str,
         draft: RefundDraft<'_>,
         now: i64,
-    ) -> Result<Refund, NotRefunded> {
+    ) -> Result<Applied, NotRefunded> {
         let mut state = self.lock();
         let known = state.refunds.get(&key(merchant, draft.out_refund_no));
         let known = known.cloned();
         let order = state.order(merchant, draft.order, now);
         let order = order.ok_or(NotRefunded::Unknown)?;
+        let ordered = &order.draft.terms.sub_mchid;
+        if draft.sub_mchid.is_some_and(|given| given != ordered) {
+            return Err(NotRefunded::OtherMerchant);
+        }
         match order.state {
             TradeState::Success | TradeState::Refund => {}
             TradeState::NotPay | TradeState::UserPaying | TradeState::PayError => {
@@ -570,7 +788,10 @@ impl Orders {
                 && known.total == draft.total
                 && known.amount == draft.amount;
             return if is_same {
-                Ok(known)
+                Ok(Applied {
+                    refund: known,
+                    ended: None,
+                })
             } else {
                 Err(NotRefunded::Mismatch)
             };
@@ -591,9 +812,12 @@ impl Orders {
         if now > payment.at + REFUNDABLE {
             return Err(NotRefunded::TooLate);
         }
-        order.refunded += draft.amount;
+        if draft.end != RefundState::Closed {
+            order.refunded += draft.amount;
+        }
         order.refunds.push(draft.out_refund_no.to_owned());
         order.state = TradeState::Refund;
+        let sub_mchid = order.draft.terms.sub_mchid.clone();
         let refund = Refund {
             refund_id: state.refund_id(now),
             out_refund_no: draft.out_refund_no.to_owned(),
@@ -601,7 +825,20 @@ impl Orders {
             transaction_id: payment.transaction_id,
             total: draft.total,
             amount: draft.amount,
+            state: RefundState::Processing,
+            created: now,
             at: now,
+            sub_mchid,
+            version: draft.version,
+            notify_url: draft.notify_url.to_owned(),
+            funds_account: draft.funds_account.to_owned(),
+        };
+        if draft.end != RefundState::Closed {
+            state.unbook(merchant, draft.amount);
+        }
+        let ended = Refund {
+            state: draft.end,
+            ..refund.clone()
         };
         state.refund_ids.insert(
             key(merchant, &refund.refund_id),
@@ -609,8 +846,68 @@ impl Orders {
         );
         state
             .refunds
-            .insert(key(merchant, &refund.out_refund_no), refund.clone());
-        Ok(refund)
+            .insert(key(merchant, &refund.out_refund_no), ended.clone());
+        Ok(Applied {
+            refund,
+            ended: Some(ended),
+        })
+    }
+
+    /// Sends the money of an abnormal refund elsewhere, where it arrives.
+    pub(crate) fn redirect(
+        &self,
+        merchant: &str,
+        refund_id: &str,
+        out_refund_no: &str,
+        now: i64,
+    ) -> Result<Applied, NotRedirected> {
+        let mut state = self.lock();
+        let refund = state.refunds.get_mut(&key(merchant, out_refund_no));
+        let refund = refund.filter(|refund| refund.refund_id == refund_id);
+        let refund = refund.ok_or(NotRedirected::Unknown)?;
+        if refund.state != RefundState::Abnormal {
+            return Err(NotRedirected::NotAbnormal);
+        }
+        refund.state = RefundState::Success;
+        refund.at = now;
+        let ended = refund.clone();
+        Ok(Applied {
+            refund: Refund {
+                state: RefundState::Processing,
+                ..ended.clone()
+            },
+            ended: Some(ended),
+        })
+    }
+
+    /// Ends a refund that is in process, or that was abnormal, so; `None` when there is none.
+    pub(crate) fn end_refund(
+        &self,
+        merchant: &str,
+        out_refund_no: &str,
+        end: RefundState,
+        now: i64,
+    ) -> Option<Refund> {
+        let mut state = self.lock();
+        let refund = state.refunds.get_mut(&key(merchant, out_refund_no))?;
+        let is_open = matches!(
+            refund.state,
+            RefundState::Processing | RefundState::Abnormal
+        );
+        if !is_open {
+            return None;
+        }
+        refund.state = end;
+        refund.at = now;
+        let refund = refund.clone();
+        if end == RefundState::Closed {
+            state.book(merchant, refund.amount);
+            let order = state.orders.get_mut(&key(merchant, &refund.out_trade_no));
+            if let Some(order) = order {
+                order.refunded = order.refunded.saturating_sub(refund.amount);
+            }
+        }
+        Some(refund)
     }
 
     /// The refunds that have this number, the oldest first.
@@ -657,11 +954,12 @@ mod tests {
             attach: String::new(),
             time_expire: None,
             parameters: String::new(),
+            terms: Terms::default(),
         }
     }
 
     fn placed(out_trade_no: &str, trade_type: TradeType) -> Orders {
-        let orders = Orders::default();
+        let orders = Orders::new(Random::new(1));
         let draft = draft(out_trade_no, trade_type);
         orders.place(MERCHANT, draft, NOW).unwrap();
         orders
@@ -673,6 +971,11 @@ mod tests {
             out_refund_no,
             total: 100,
             amount,
+            end: RefundState::Success,
+            sub_mchid: None,
+            version: Version::Apiv3,
+            notify_url: "",
+            funds_account: "",
         }
     }
 
@@ -684,31 +987,31 @@ mod tests {
             (TradeType::H5, 300, NotPaid::VoidH5),
         ] {
             let orders = placed("A", trade_type);
-            let late = orders.pay(MERCHANT, "A", NOW + life);
+            let late = orders.pay(MERCHANT, "A", "", NOW + life);
             assert_eq!(late.unwrap_err(), expected);
             // Ordered again, it can be paid again.
             orders
                 .place(MERCHANT, draft("A", trade_type), NOW + life)
                 .unwrap();
-            assert!(orders.pay(MERCHANT, "A", NOW + 2 * life - 1).is_ok());
+            assert!(orders.pay(MERCHANT, "A", "", NOW + 2 * life - 1).is_ok());
         }
     }
 
     #[test]
     fn an_order_expires_when_it_says_so_but_not_within_its_first_minute() {
         for (expire, end) in [(NOW + 600, NOW + 600), (NOW + 1, NOW + 60), (0, NOW + 60)] {
-            let orders = Orders::default();
+            let orders = Orders::new(Random::new(1));
             let mut expiring = draft("A", TradeType::Native);
             expiring.time_expire = Some(expire);
             orders.place(MERCHANT, expiring.clone(), NOW).unwrap();
-            let refused = orders.pay(MERCHANT, "A", end).unwrap_err();
+            let refused = orders.pay(MERCHANT, "A", "", end).unwrap_err();
             assert_eq!(refused, NotPaid::Void);
             let again = orders.place(MERCHANT, expiring, end).unwrap_err();
             assert_eq!(again, NotPlaced::Expired);
             // It can't be paid, and is not closed for that.
             let order = orders.find(MERCHANT, Number::OutTradeNo("A"), end).unwrap();
             assert_eq!(order.state, TradeState::NotPay);
-            assert!(orders.pay(MERCHANT, "A", end - 1).is_ok());
+            assert!(orders.pay(MERCHANT, "A", "", end - 1).is_ok());
         }
     }
 
@@ -728,7 +1031,7 @@ mod tests {
     #[test]
     fn a_payment_is_refunded_within_a_year_and_reversed_within_a_week() {
         let orders = placed("A", TradeType::Native);
-        orders.pay(MERCHANT, "A", NOW).unwrap();
+        orders.pay(MERCHANT, "A", "", NOW).unwrap();
         let year = NOW + 365 * DAY;
         let in_time = orders.refund(MERCHANT, refund("A", "R1", 1), year);
         assert!(in_time.is_ok());
@@ -736,7 +1039,7 @@ mod tests {
         assert_eq!(late.unwrap_err(), NotRefunded::TooLate);
         // What was refunded then still is.
         let known = orders.refund(MERCHANT, refund("A", "R1", 1), year + 1);
-        assert_eq!(known.unwrap().at, year);
+        assert_eq!(known.unwrap().refund.at, year);
 
         let charged = draft("B", TradeType::Micropay);
         let charged = orders.charge(MERCHANT, charged, CODE, Charge::Paid, NOW);
@@ -753,9 +1056,9 @@ mod tests {
         let orders = placed("A", TradeType::Native);
         let number = Number::OutTradeNo("A");
         assert!(orders.find("1900000110", number, NOW).is_none());
-        let unknown = orders.pay("1900000110", "A", NOW).unwrap_err();
+        let unknown = orders.pay("1900000110", "A", "", NOW).unwrap_err();
         assert_eq!(unknown, NotPaid::Unknown);
-        let paid = orders.pay(MERCHANT, "A", NOW).unwrap();
+        let paid = orders.pay(MERCHANT, "A", "", NOW).unwrap();
         let transaction_id = paid.payment.unwrap().transaction_id;
         let number = Number::TransactionId(&transaction_id);
         assert!(orders.find(MERCHANT, number, NOW).is_some());
@@ -769,8 +1072,8 @@ mod tests {
         let orders = placed("A", TradeType::Native);
         let other = draft("B", TradeType::Native);
         orders.place(MERCHANT, other, NOW).unwrap();
-        orders.pay(MERCHANT, "A", NOW).unwrap();
-        orders.pay(MERCHANT, "B", NOW).unwrap();
+        orders.pay(MERCHANT, "A", "", NOW).unwrap();
+        orders.pay(MERCHANT, "B", "", NOW).unwrap();
         orders.refund(MERCHANT, refund("A", "R", 1), NOW).unwrap();
         let refused = orders.refund(MERCHANT, refund("B", "R", 1), NOW);
         assert_eq!(refused.unwrap_err(), NotRefunded::Mismatch);

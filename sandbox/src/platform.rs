@@ -11,8 +11,9 @@ use crate::accept::named;
 use crate::answer::{Answer, number};
 use crate::clock::{rfc3339, time};
 use crate::json::{object, text};
-use crate::keys::{self, PlatformKey, random_text};
+use crate::keys::{self, PlatformKey};
 use crate::misbehaviour::Misbehaviour;
+use crate::random::Random;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -57,8 +58,8 @@ impl PlatformCertificate {
     ///
     /// The fixed keys can't fail to sign one. If one did, the certificate would be empty, which no
     /// client takes.
-    fn new(private_key: &str, not_before: i64, not_after: i64) -> Self {
-        let serial = random_serial();
+    fn new(private_key: &str, random: &Random, not_before: i64, not_after: i64) -> Self {
+        let serial = random_serial(random);
         let pem = issue(private_key, &serial, not_before, not_after).unwrap_or_default();
         Self {
             serial: serial.iter().map(|byte| format!("{byte:02X}")).collect(),
@@ -81,11 +82,9 @@ impl fmt::Debug for PlatformCertificate {
 
 /// 20 bytes, of which the first is not zero: a number of fewer digits would be written with fewer
 /// by some tools.
-fn random_serial() -> [u8; 20] {
+fn random_serial(random: &Random) -> [u8; 20] {
     let mut serial = [0; 20];
-    // Without a random source all serials are alike, and the certificates can't be told apart;
-    // nothing else in here would work either.
-    let _ = aws_lc_rs::rand::fill(&mut serial);
+    random.fill(&mut serial);
     let [first, ..] = &mut serial;
     *first = (*first).max(1);
     serial
@@ -148,12 +147,13 @@ pub(crate) struct Platform {
     /// Those of the certificates, which take turns.
     keys: [(&'static str, Arc<PlatformKey>); 3],
     state: Mutex<State>,
+    random: Random,
 }
 
 impl Platform {
     /// The public key, which signs, and two certificates: one for four years already, and one since
     /// yesterday.
-    pub(crate) fn new(now: i64) -> io::Result<Self> {
+    pub(crate) fn new(now: i64, random: &Random) -> io::Result<Self> {
         let load = |pem| PlatformKey::load(pem).map(Arc::new);
         let public_key = Signer {
             serial: keys::PLATFORM_SERIAL.to_owned(),
@@ -175,6 +175,7 @@ impl Platform {
                 public_key_only: false,
             }),
             public_key,
+            random: random.fork("platform"),
         };
         platform.add(now - 4 * 365 * DAY, now + 365 * DAY);
         platform.add(now - DAY, now + 5 * 365 * DAY);
@@ -187,7 +188,8 @@ impl Platform {
             let turn = state.made.len() % self.keys.len();
             let [first, ..] = &self.keys;
             let (private_key, key) = self.keys.get(turn).unwrap_or(first);
-            let certificate = PlatformCertificate::new(private_key, not_before, not_after);
+            let certificate =
+                PlatformCertificate::new(private_key, &self.random, not_before, not_after);
             state.made.push(Made {
                 certificate: certificate.clone(),
                 key: Arc::clone(key),
@@ -251,6 +253,14 @@ impl Platform {
         Ok(())
     }
 
+    /// Publishes a certificate from now on for five years, whose key signs.
+    pub(crate) fn rotate(&self, now: i64) {
+        let certificate = self.add(now - DAY, now + 5 * 365 * DAY);
+        if let Some(signer) = self.known(&certificate.serial) {
+            self.with(|state| state.signer = signer);
+        }
+    }
+
     pub(crate) fn set_public_key_only(&self, only: bool) {
         self.with(|state| state.public_key_only = only);
     }
@@ -280,7 +290,7 @@ impl Platform {
             .map(|certificate| {
                 let serial = listed_as.take();
                 let serial = serial.unwrap_or_else(|| certificate.serial.clone());
-                entry(&serial, &certificate, key)
+                entry(&serial, &certificate, key, &self.random)
             })
             .collect();
         let body = object([("data", format!("[{}]", entries.join(",")))]);
@@ -298,8 +308,8 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// One certificate in the answer.
-fn entry(serial: &str, certificate: &PlatformCertificate, key: &str) -> String {
-    let nonce = random_text(b"0123456789abcdef", 12);
+fn entry(serial: &str, certificate: &PlatformCertificate, key: &str, random: &Random) -> String {
+    let nonce = random.text(b"0123456789abcdef", 12);
     let associated_data = "certificate";
     let ciphertext = keys::seal(
         key.as_bytes(),

@@ -5,6 +5,9 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Method, Version};
 use rustls::pki_types::CertificateDer;
+use serde_json::{Value, json};
+
+use crate::apiv2::unescape;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,36 @@ pub struct Received {
     version: Version,
     peer: Peer,
     authenticated: bool,
+    mismatch: Option<Mismatch>,
+}
+
+/// What a wrong signature should have been over, beside what it is over: see
+/// [`Received::mismatch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    expected: String,
+    signed: Option<String>,
+}
+
+impl Mismatch {
+    pub(crate) fn new(expected: String, signed: Option<String>) -> Self {
+        Self { expected, signed }
+    }
+
+    /// The message that should have been signed: of APIv3 the five lines, of APIv2 the name of the
+    /// algorithm, a space and the fields with the key.
+    #[must_use]
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
+    /// The message that was signed instead, where it is one of the usual mistakes: without the
+    /// query, with the host, with another form of the body, without the last line break, and some
+    /// more. `None` for any other: a signature doesn't tell what it is over.
+    #[must_use]
+    pub fn signed(&self) -> Option<&str> {
+        self.signed.as_deref()
+    }
 }
 
 impl Received {
@@ -41,6 +74,7 @@ impl Received {
             version: parts.version,
             peer,
             authenticated: false,
+            mismatch: None,
         }
     }
 
@@ -64,6 +98,18 @@ impl Received {
             Some((path, _)) => path,
             None => &self.target,
         }
+    }
+
+    /// The first value of this name in the query; empty where there is none.
+    pub(crate) fn query(&self, name: &str) -> String {
+        let (_, query) = self.target.split_once('?').unwrap_or_default();
+        let mut pairs = query
+            .split('&')
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let value = pairs.find(|(known, _)| *known == name);
+        value
+            .and_then(|(_, value)| unescape(value))
+            .unwrap_or_default()
     }
 
     /// The first value of a header, looked up without regard to case; `None` when it is absent or
@@ -111,6 +157,31 @@ impl Received {
 
     pub(crate) fn set_authenticated(&mut self) {
         self.authenticated = true;
+    }
+
+    /// What was signed, beside what should have been, when everything but the signature was right.
+    #[must_use]
+    pub fn mismatch(&self) -> Option<&Mismatch> {
+        self.mismatch.as_ref()
+    }
+
+    pub(crate) fn set_mismatch(&mut self, mismatch: Mismatch) {
+        self.mismatch = Some(mismatch);
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let mismatch = self.mismatch.as_ref();
+        json!({
+            "method": self.method.as_str(),
+            "target": self.target,
+            "body": String::from_utf8_lossy(&self.body),
+            "authenticated": self.authenticated,
+            "client_certificate": self.client_certificate().is_some(),
+            "mismatch": mismatch.map(|mismatch| json!({
+                "expected": mismatch.expected,
+                "signed": mismatch.signed,
+            })),
+        })
     }
 
     #[cfg(test)]

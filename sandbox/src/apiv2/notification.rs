@@ -10,8 +10,9 @@ use crate::answer::ALPHABET;
 use crate::apiv2::pay;
 use crate::apiv2::sign::{self, SignType};
 use crate::clock::spaced;
-use crate::keys::{self, random_text};
-use crate::orders::{Number, Orders, RefundNumber};
+use crate::keys;
+use crate::orders::{Number, Order, Orders, Refund, RefundNumber, RefundState};
+use crate::random::Random;
 use crate::xml::{self, Fields};
 
 /// The account of a public sample.
@@ -21,21 +22,46 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Whom a notification is made for, and with which random texts.
+#[derive(Clone, Copy)]
+pub(crate) struct To<'a> {
+    pub(crate) orders: &'a Orders,
+    pub(crate) merchant: &'a str,
+    pub(crate) random: &'a Random,
+}
+
 /// That a user paid: what is given, before what is known of an order of this `out_trade_no`.
-pub(crate) fn payment(orders: &Orders, fields: &Value, now: i64) -> String {
+pub(crate) fn payment(to: To<'_>, fields: &Value, now: i64) -> String {
     let out_trade_no = Number::OutTradeNo(text(fields, "out_trade_no"));
-    let order = orders.find(keys::MCHID, out_trade_no, now);
-    let appid = order.as_ref().map_or(APPID, |order| &order.draft.appid);
-    let mut all = Fields::default()
+    let order = to.orders.find(to.merchant, out_trade_no, now);
+    let all = paid(to.merchant, order.as_ref(), to.random);
+    signed(all.given(fields))
+}
+
+/// That the user paid this order.
+pub(crate) fn of_order(merchant: &str, order: &Order, random: &Random) -> String {
+    let all = paid(merchant, Some(order), random);
+    match order.draft.terms.sign_type {
+        "" => signed(all),
+        sign_type => signed(all.with("sign_type", sign_type)),
+    }
+}
+
+fn paid(merchant: &str, order: Option<&Order>, random: &Random) -> Fields {
+    let appid = order.map_or(APPID, |order| &order.draft.appid);
+    let all = Fields::default()
         .with("return_code", "SUCCESS")
         .with("result_code", "SUCCESS")
         .with("appid", appid)
-        .with("mch_id", keys::MCHID)
-        .with("nonce_str", random_text(ALPHABET, 32));
-    if let Some(order) = &order {
-        all = pay::paid(all, order);
+        .with("mch_id", merchant)
+        .with("nonce_str", random.text(ALPHABET, 32));
+    match order {
+        Some(order) => pay::paid(all, order),
+        None => all,
     }
-    let all = all.given(fields);
+}
+
+fn signed(all: Fields) -> String {
     // A `sign` that is given stays, right or wrong.
     let all = match all.get("sign") {
         "" => {
@@ -49,40 +75,65 @@ pub(crate) fn payment(orders: &Orders, fields: &Value, now: i64) -> String {
 }
 
 /// That a refund ended: what is given, before what is known of a refund of this `out_refund_no`.
-pub(crate) fn refund(orders: &Orders, info: &Value, now: i64) -> String {
+pub(crate) fn refund(to: To<'_>, info: &Value, now: i64) -> String {
     let number = RefundNumber::OutRefundNo(text(info, "out_refund_no"));
-    let refunds = orders.refunds(keys::MCHID, number);
+    let refunds = to.orders.refunds(to.merchant, number);
     let mut all = Fields::default();
     let mut appid = APPID.to_owned();
     if let Some(refund) = refunds.first() {
         let number = Number::OutTradeNo(&refund.out_trade_no);
-        if let Some(order) = orders.find(keys::MCHID, number, now) {
+        if let Some(order) = to.orders.find(to.merchant, number, now) {
             appid = order.draft.appid;
         }
-        for (name, text) in [
-            ("out_refund_no", refund.out_refund_no.clone()),
-            ("out_trade_no", refund.out_trade_no.clone()),
-            ("refund_account", "REFUND_SOURCE_RECHARGE_FUNDS".to_owned()),
-            ("refund_fee", refund.amount.to_string()),
-            ("refund_id", refund.refund_id.clone()),
-            ("refund_recv_accout", "支付用户零钱".to_owned()),
-            ("refund_request_source", "API".to_owned()),
-            ("refund_status", "SUCCESS".to_owned()),
-            ("settlement_refund_fee", refund.amount.to_string()),
-            ("settlement_total_fee", refund.total.to_string()),
-            ("success_time", spaced(refund.at)),
-            ("total_fee", refund.total.to_string()),
-            ("transaction_id", refund.transaction_id.clone()),
-        ] {
-            all.put(name, text);
-        }
+        all = ended(refund);
     }
-    let info = xml::write("root", &all.given(info));
+    enveloped(to.merchant, &appid, &all.given(info), to.random)
+}
+
+/// That this refund of an order of this account ended.
+pub(crate) fn of_refund(merchant: &str, appid: &str, refund: &Refund, random: &Random) -> String {
+    enveloped(merchant, appid, &ended(refund), random)
+}
+
+/// `refund_status`.
+pub(super) fn status(refund: &Refund) -> &'static str {
+    match refund.state {
+        RefundState::Processing => "PROCESSING",
+        RefundState::Success => "SUCCESS",
+        RefundState::Closed => "REFUNDCLOSE",
+        RefundState::Abnormal => "CHANGE",
+    }
+}
+
+fn ended(refund: &Refund) -> Fields {
+    let mut all = Fields::default();
+    for (name, text) in [
+        ("out_refund_no", refund.out_refund_no.clone()),
+        ("out_trade_no", refund.out_trade_no.clone()),
+        ("refund_account", "REFUND_SOURCE_RECHARGE_FUNDS".to_owned()),
+        ("refund_fee", refund.amount.to_string()),
+        ("refund_id", refund.refund_id.clone()),
+        ("refund_recv_accout", "支付用户零钱".to_owned()),
+        ("refund_request_source", "API".to_owned()),
+        ("refund_status", status(refund).to_owned()),
+        ("settlement_refund_fee", refund.amount.to_string()),
+        ("settlement_total_fee", refund.total.to_string()),
+        ("success_time", spaced(refund.at)),
+        ("total_fee", refund.total.to_string()),
+        ("transaction_id", refund.transaction_id.clone()),
+    ] {
+        all.put(name, text);
+    }
+    all
+}
+
+fn enveloped(merchant: &str, appid: &str, info: &Fields, random: &Random) -> String {
+    let info = xml::write("root", info);
     let envelope = Fields::default()
         .with("return_code", "SUCCESS")
         .with("appid", appid)
-        .with("mch_id", keys::MCHID)
-        .with("nonce_str", random_text(ALPHABET, 32))
+        .with("mch_id", merchant)
+        .with("nonce_str", random.text(ALPHABET, 32))
         .with("req_info", encrypt(&info));
     xml::write("xml", &envelope)
 }

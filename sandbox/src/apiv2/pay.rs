@@ -1,19 +1,21 @@
 //! Orders, payments by code and refunds.
 
+use crate::apiv2::notification::status;
 use crate::apiv2::{Call, Said};
 use crate::clock::{compact, from_compact, spaced};
+use crate::fields::is_number;
+use crate::notifier::Notifier;
 use crate::orders::{
     Charge, Draft, NotCharged, NotClosed, NotPlaced, NotRefunded, NotReversed, Number, Order,
-    Orders, RefundDraft, RefundNumber, TradeState, TradeType,
+    Orders, RefundDraft, RefundNumber, Terms, TradeState, TradeType, Version,
 };
+use crate::payments::{code_url, h5_url};
 use crate::received::Received;
+use crate::trouble::{self, refund_end};
 use crate::xml::Fields;
 
 /// How many refunds one answer holds.
 const REFUNDS_IN_ANSWER: usize = 20;
-
-/// The header that asks for trouble, as WeChat Pay's own sandbox spells it.
-const NEGATIVE_TEST: &str = "Wechatpay-Negative-Test";
 
 /// Refuses a request in which one of these fields is missing.
 fn needs(call: &Call, names: &[&str]) -> Result<(), Said> {
@@ -39,14 +41,6 @@ fn fee(call: &Call, name: &str) -> Result<u64, Said> {
     }
     let fee = text.parse().ok().filter(|&fee| fee > 0);
     fee.ok_or_else(|| invalid(name))
-}
-
-/// A number that a merchant may choose.
-fn is_number(text: &str, least: usize, most: usize, others: &[u8]) -> bool {
-    (least..=most).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
 fn is_out_trade_no(text: &str) -> bool {
@@ -96,6 +90,15 @@ fn draft(call: &Call, trade_type: TradeType) -> Result<Draft, Said> {
         attach: call.get("attach").to_owned(),
         time_expire,
         parameters: parameters.join("\n"),
+        terms: Terms {
+            version: Version::Apiv2,
+            notify_url: call.get("notify_url").to_owned(),
+            sub_mchid: call.get("sub_mch_id").to_owned(),
+            sub_appid: call.get("sub_appid").to_owned(),
+            sub_openid: call.get("sub_openid").to_owned(),
+            device_id: call.get("device_info").to_owned(),
+            sign_type: call.sign_type.name(),
+        },
     })
 }
 
@@ -124,7 +127,7 @@ pub(super) fn unified_order(call: &Call, orders: &Orders, now: i64) -> Result<Fi
     Ok(match orders.place(call.merchant(), draft, now) {
         Ok(order) => prepaid(call, &order),
         Err(NotPlaced::Paid) => call.refuse("ORDERPAID", "该订单已支付"),
-        Err(NotPlaced::Different | NotPlaced::Closed) => {
+        Err(NotPlaced::Different | NotPlaced::Closed | NotPlaced::Burnt) => {
             call.refuse("INVALID_REQUEST", "201 商户订单号重复")
         }
         Err(NotPlaced::Expired) => call.refuse("INVALID_REQUEST", "该订单已失效"),
@@ -138,19 +141,8 @@ fn prepaid(call: &Call, order: &Order) -> Fields {
         .with("trade_type", order.draft.trade_type.name());
     let prepay_id = &order.prepay_id;
     match order.draft.trade_type {
-        TradeType::Native => {
-            let token: String = prepay_id.chars().skip(10).take(9).collect();
-            fields.put("code_url", format!("weixin://wxpay/bizpayurl?pr={token}"));
-        }
-        TradeType::H5 => {
-            let token: u32 = prepay_id.bytes().map(u32::from).sum();
-            fields.put(
-                "mweb_url",
-                format!(
-                    "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={prepay_id}&package={token}"
-                ),
-            );
-        }
+        TradeType::Native => fields.put("code_url", code_url(prepay_id)),
+        TradeType::H5 => fields.put("mweb_url", h5_url(prepay_id)),
         TradeType::Jsapi | TradeType::App | TradeType::Micropay => {}
     }
     fields
@@ -219,16 +211,6 @@ pub(super) fn close_order(call: &Call, orders: &Orders, now: i64) -> Result<Fiel
     Ok(fields.with("sub_mch_id", sub_mch_id))
 }
 
-/// What the program asks for, by header or by `out_trade_no`.
-fn wanted<'a>(request: &'a Received, call: &'a Call) -> &'a str {
-    if let Some(code) = request.header(NEGATIVE_TEST) {
-        return code.strip_prefix("MICROPAY_").unwrap_or(code);
-    }
-    let number = call.get("out_trade_no").strip_prefix("SANDBOX_");
-    let code = number.and_then(|number| number.rsplit_once('_'));
-    code.map_or("", |(code, _)| code)
-}
-
 pub(super) fn micropay(
     request: &Received,
     call: &Call,
@@ -252,7 +234,7 @@ pub(super) fn micropay(
     if !is_code {
         return Ok(call.refuse("AUTH_CODE_INVALID", "请扫描微信支付被扫条码/二维码"));
     }
-    let charge = match wanted(request, call) {
+    let charge = match trouble::wanted(request, call.get("out_trade_no")) {
         "USERPAYING" => Charge::Password,
         "PAYERROR" => Charge::Fails,
         _ => Charge::Paid,
@@ -285,7 +267,13 @@ pub(super) fn reverse(call: &Call, orders: &Orders, now: i64) -> Result<Fields, 
     Ok(fields.with("recall", "N"))
 }
 
-pub(super) fn refund(call: &Call, orders: &Orders, now: i64) -> Result<Fields, Said> {
+pub(super) fn refund(
+    request: &Received,
+    call: &Call,
+    orders: &Orders,
+    notifier: &Notifier,
+    now: i64,
+) -> Result<Fields, Said> {
     let number = number(call)?;
     needs(call, &["out_refund_no", "total_fee", "refund_fee"])?;
     let out_refund_no = call.get("out_refund_no");
@@ -297,12 +285,19 @@ pub(super) fn refund(call: &Call, orders: &Orders, now: i64) -> Result<Fields, S
         out_refund_no,
         total: fee(call, "total_fee")?,
         amount: fee(call, "refund_fee")?,
+        end: refund_end(request, out_refund_no),
+        sub_mchid: None,
+        version: Version::Apiv2,
+        notify_url: call.get("notify_url"),
+        funds_account: "",
     };
-    let refund = match orders.refund(call.merchant(), draft, now) {
-        Ok(refund) => refund,
+    let applied = match orders.refund(call.merchant(), draft, now) {
+        Ok(applied) => applied,
         Err(refused) => {
             let (code, description) = match refused {
-                NotRefunded::Unknown | NotRefunded::NotPaid => ("ORDERNOTEXIST", "订单不存在"),
+                NotRefunded::Unknown | NotRefunded::OtherMerchant | NotRefunded::NotPaid => {
+                    ("ORDERNOTEXIST", "订单不存在")
+                }
                 NotRefunded::Closed => ("ERROR", "订单已关闭"),
                 NotRefunded::Revoked => ("ERROR", "订单已撤销"),
                 NotRefunded::Mismatch => (
@@ -317,6 +312,10 @@ pub(super) fn refund(call: &Call, orders: &Orders, now: i64) -> Result<Fields, S
             return Ok(call.refuse(code, description));
         }
     };
+    if let Some(ended) = &applied.ended {
+        notifier.refund(call.merchant(), ended, orders, now);
+    }
+    let refund = applied.refund;
     let mut fields = call.done();
     for (name, text) in [
         ("transaction_id", refund.transaction_id),
@@ -377,7 +376,7 @@ pub(super) fn refund_query(call: &Call, orders: &Orders) -> Result<Fields, Said>
             ("refund_id", refund.refund_id.clone()),
             ("refund_channel", "ORIGINAL".to_owned()),
             ("refund_fee", refund.amount.to_string()),
-            ("refund_status", "SUCCESS".to_owned()),
+            ("refund_status", status(refund).to_owned()),
             ("refund_account", "REFUND_SOURCE_UNSETTLED_FUNDS".to_owned()),
             ("refund_recv_accout", "支付用户零钱".to_owned()),
             ("refund_success_time", spaced(refund.at)),

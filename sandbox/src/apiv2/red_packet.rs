@@ -37,6 +37,11 @@ fn begin(code: &str, message: &str, call: &Call) -> Fields {
 }
 
 impl RedPackets {
+    pub(super) fn reset(&self) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.clear();
+    }
+
     /// Sends one, and the same one for the same number.
     pub(super) fn send(&self, call: &Call, now: i64) -> Said {
         let needed = [

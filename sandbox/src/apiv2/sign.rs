@@ -4,6 +4,7 @@ use aws_lc_rs::hmac;
 use md5::{Digest as _, Md5};
 
 use crate::keys;
+use crate::received::Mismatch;
 use crate::xml::Fields;
 
 /// How a request is signed, and therefore its answer.
@@ -11,6 +12,41 @@ use crate::xml::Fields;
 pub(crate) enum SignType {
     Md5,
     HmacSha256,
+}
+
+/// What is signed: the fields in their order, and the key.
+fn message(fields: &Fields, with_empty: bool) -> String {
+    let mut pairs: Vec<_> = fields
+        .pairs()
+        .filter(|(name, text)| *name != "sign" && (with_empty || !text.is_empty()))
+        .collect();
+    pairs.sort_unstable();
+    pairs.push(("key", keys::SECRET));
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(name, text)| format!("{name}={text}"))
+        .collect();
+    pairs.join("&")
+}
+
+/// What should have been signed, beside what was, where it is one of the usual mistakes.
+pub(super) fn mismatch(fields: &Fields, sign_type: SignType) -> Mismatch {
+    let expected = message(fields, false);
+    let unkeyed = expected.replace(&format!("&key={}", keys::SECRET), "");
+    let with_empty = message(fields, true);
+    let texts = [&expected, &with_empty, &unkeyed];
+    let given = fields.get("sign");
+    let is_it = |text: &&&String| {
+        [SignType::Md5, SignType::HmacSha256]
+            .iter()
+            .any(|sign_type| sign_type.of(text).eq_ignore_ascii_case(given))
+    };
+    let signed = texts.iter().find(is_it).map(|text| (*text).clone());
+    let algorithm = match sign_type {
+        SignType::Md5 => "MD5",
+        SignType::HmacSha256 => "HMAC-SHA256",
+    };
+    Mismatch::new(format!("{algorithm} {expected}"), signed)
 }
 
 impl SignType {
@@ -23,19 +59,21 @@ impl SignType {
         }
     }
 
+    /// `sign_type` where it must be said; MD5 needs no word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "",
+            Self::HmacSha256 => "HMAC-SHA256",
+        }
+    }
+
     /// The merchant's signature over all fields but `sign` and the empty ones.
     pub(crate) fn sign(self, fields: &Fields) -> String {
-        let mut pairs: Vec<_> = fields
-            .pairs()
-            .filter(|(name, text)| *name != "sign" && !text.is_empty())
-            .collect();
-        pairs.sort_unstable();
-        pairs.push(("key", keys::SECRET));
-        let pairs: Vec<String> = pairs
-            .into_iter()
-            .map(|(name, text)| format!("{name}={text}"))
-            .collect();
-        let text = pairs.join("&");
+        self.of(&message(fields, false))
+    }
+
+    /// The signature of this text.
+    fn of(self, text: &str) -> String {
         match self {
             Self::Md5 => hexadecimal(&Md5::digest(text)),
             Self::HmacSha256 => {

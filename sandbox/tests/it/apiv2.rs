@@ -21,7 +21,7 @@ use crate::client::{Answer, Connection, Way, good, nonce, send};
 const REFUND: &str = "/secapi/pay/refund";
 const ORDER: &str = "/pay/unifiedorder";
 
-type Fields = BTreeMap<String, String>;
+pub(crate) type Fields = BTreeMap<String, String>;
 
 async fn plain() -> Sandbox {
     Sandbox::builder().plain().start().await.unwrap()
@@ -113,7 +113,7 @@ async fn post(sandbox: &Sandbox, path: &str, body: impl Into<Bytes>) -> Answer {
 }
 
 /// The verified answer to a signed request.
-async fn call(sandbox: &Sandbox, path: &str, pairs: &[(&str, &str)]) -> Fields {
+pub(crate) async fn call(sandbox: &Sandbox, path: &str, pairs: &[(&str, &str)]) -> Fields {
     let request = signed(sandbox, pairs);
     let is_hmac = request["sign"].len() == 64;
     let answer = post(sandbox, path, to_xml(&request)).await;
@@ -132,7 +132,7 @@ async fn call(sandbox: &Sandbox, path: &str, pairs: &[(&str, &str)]) -> Fields {
 }
 
 /// `SUCCESS`, or what is wrong, in one line.
-fn said(body: &Fields) -> String {
+pub(crate) fn said(body: &Fields) -> String {
     let get = |name: &str| body.get(name).map(String::as_str).unwrap_or_default();
     match (get("return_code"), get("result_code")) {
         ("SUCCESS", "SUCCESS") => "SUCCESS".to_owned(),
