@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 
-/// The number of the one merchant that the gateway knows.
+/// The number of the test merchant.
 pub(crate) const MCHID: &str = "1900000109";
 
 /// The serial of `keys/merchant.crt`.

@@ -27,8 +27,12 @@
 //!
 //! Any other client, in any language, gets what it needs from [`Sandbox::environment`].
 //!
-//! The gateway itself knows few endpoints. [`Sandbox::answer`] gives an answer for any other, and
-//! [`Sandbox::answer_with`] one that is not JSON or is signed otherwise:
+//! # Orders, refunds and coupons
+//!
+//! What WeChat Pay remembers, the sandbox remembers: a merchant's orders (native, JSAPI, app, H5, also
+//! a partner's), its refunds, and the coupons of `v3/marketing/busifavor`. Of each it has the states,
+//! the codes and the messages, and it answers what was given. [`pay`](Sandbox::pay) is the user at
+//! the other end, and the merchant's own server on loopback is told:
 //!
 //! ```
 //! # use futures::executor::block_on;
@@ -37,11 +41,104 @@
 //! # let client = sandbox.client();
 //! use serde_json::json;
 //!
-//! let paid = json!({ "trade_state": "SUCCESS" });
-//! sandbox.answer("GET", "/v3/pay/transactions/id/*", 200, paid);
-//! let path = client.chain("v3/pay/transactions/id/1217752501201407033233368018");
-//! let response = path.get().query(json!({ "mchid": sandbox.mchid() })).await?;
-//! assert_eq!(response.data()?["trade_state"], "SUCCESS");
+//! let order = json!({
+//!     "appid": "wx8888888888888888", "mchid": sandbox.mchid(), "description": "QQ公仔",
+//!     "out_trade_no": "1217752501201407033233368018",
+//!     "notify_url": "http://127.0.0.1:9/notify",
+//!     "amount": { "total": 100 },
+//! });
+//! client.chain("v3/pay/transactions/native").post(order).await?;
+//! sandbox.pay("1217752501201407033233368018")?;
+//!
+//! let query = client.chain("v3/pay/transactions/out-trade-no/1217752501201407033233368018");
+//! let order = query.get().query(json!({ "mchid": sandbox.mchid() })).await?;
+//! assert_eq!(order.data()?["trade_state"], "SUCCESS");
+//!
+//! sandbox.settled().await;
+//! let told = &sandbox.deliveries()[0];
+//! assert_eq!(told.event_type(), "TRANSACTION.SUCCESS");
+//! assert!(!told.acknowledged(), "nobody listens there, so it is told again");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! A notification that isn't acknowledged is repeated as WeChat Pay repeats it: a payment or a refund
+//! 15 times within a day and 4 minutes. [`advance`](Sandbox::advance) moves the sandbox's clock, by
+//! which orders expire, too; signatures keep to the real time. Notifications go over plain http to
+//! addresses on loopback, and to the names given to [`Builder::allow_notify`]; no redirect is
+//! followed. [`notify`](Sandbox::notify) tells of anything else, and [`probe`](Sandbox::probe)
+//! sends one that must be refused.
+//!
+//! A refund is `PROCESSING` in the answer to its application and has ended after it, with success
+//! unless the application asks for `REFUND_ABNORMAL`, `REFUND_CLOSED` or `REFUND_PROCESSING`, as
+//! below.
+//!
+//! Every answer says in `Sandbox-Fidelity` how far it is WeChat Pay's: `state` where it is documented
+//! or was seen, with what led to it, and `shape` where only its form is. An endpoint of APIv3 that
+//! the sandbox doesn't have is answered with 501, and one that doesn't exist with 404, neither of
+//! which says so.
+//!
+//! # Trouble on request
+//!
+//! The header `Wechatpay-Negative-Test` on any request has it answered with the error of that code,
+//! under the status that WeChat Pay gives it: `NOT_ENOUGH`, `FREQUENCY_LIMITED`, `SYSTEM_ERROR` and
+//! so on. Where a program can't add a header, an `out_trade_no` or `out_refund_no` in the body that
+//! begins with `SANDBOX_NOT_ENOUGH_` does the same. What happens to answers has names, too:
+//! `TIMEOUT` (a second late), `CUT`, `CUT_IN_ANSWER`, `CUT_BEFORE_READ`, `EMPTY`, `HALF`, `HTML`,
+//! `UNSIGNED`, `BAD_SIGNATURE`, `UNKNOWN_SERIAL`, `CLOCK_OFFSET` and `CERTIFICATE_ROTATION`.
+//!
+//! A [`Rule`] is about an endpoint, and counts or draws lots. Everything random follows
+//! [`Builder::seed`]:
+//!
+//! ```
+//! # use futures::executor::block_on;
+//! # block_on(async {
+//! use wechatpay_sandbox::{Misbehaviour, Rule, Sandbox};
+//!
+//! let sandbox = Sandbox::builder().seed(7).start().await?;
+//! let limit = Misbehaviour::status(429, "FREQUENCY_LIMITED", "频率超限");
+//! sandbox.add_rule(Rule::new("POST v3/refund/domestic/refunds", limit).after(150));
+//! let lost = Rule::new("*", Misbehaviour::CutAfterRead).probability(0.01);
+//! sandbox.add_rule(lost);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # In tests
+//!
+//! [`expect`](Sandbox::expect) counts requests and is checked when the sandbox is dropped,
+//! [`answer_once`](Sandbox::answer_once) gives one answer, [`reset`](Sandbox::reset) forgets
+//! everything, [`Builder::merchant`] adds merchants beside the first, and
+//! [`Received::mismatch`] shows what a wrong signature should have been over.
+//!
+//! # For any language
+//!
+//! The same port serves `/_sandbox/`, without signatures, in JSON: POST `pay` and `pay_fails` (with
+//! an `out_trade_no`, and perhaps `mchid`, `openid`, `reason`), POST `end_refund` (`out_refund_no`,
+//! `status`), POST `notify` (`event_type`, `data`, `url`) and `probe` (`url`), GET `clock` and POST
+//! `clock` (`advance`, in seconds), GET `state` (orders, refunds, coupons, and each merchant's
+//! payments, refunds and balance), DELETE `state`, GET `received`, `deliveries` and `health`, POST
+//! `rules` (`endpoint`, `trouble`, and perhaps `after`, `times`, `probability`) and DELETE `rules`.
+//! A request with an `Origin` or a `Sec-Fetch-Site`, or for a host that isn't loopback, is refused:
+//! it comes from a page in a browser.
+//!
+//! # Answers of one's own
+//!
+//! [`Sandbox::answer`] gives an answer for any other endpoint, and [`Sandbox::answer_with`] one that
+//! is not JSON or is signed otherwise:
+//!
+//! ```
+//! # use futures::executor::block_on;
+//! # block_on(async {
+//! # let sandbox = wechatpay_sandbox::Sandbox::start().await?;
+//! # let client = sandbox.client();
+//! use serde_json::json;
+//!
+//! let bill = json!({ "hash_type": "SHA1" });
+//! sandbox.answer("GET", "/v3/bill/*", 200, bill);
+//! let path = client.chain("v3/bill/tradebill");
+//! let response = path.get().query(json!({ "bill_date": "2026-11-25" })).await?;
+//! assert_eq!(response.data()?["hash_type"], "SHA1");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
@@ -125,8 +222,8 @@
 //! [`answer_with`](Sandbox::answer_with) gives an answer for any other, to a request whose `sign` is
 //! right.
 //!
-//! Orders and refunds have the states that WeChat Pay gives them. [`pay`](Sandbox::pay) is the user
-//! who pays; [`notification_v2`](Sandbox::notification_v2) and
+//! Orders and refunds are the same as APIv3's, and so are the notifications that are sent for them, in
+//! XML. [`pay`](Sandbox::pay) is the user who pays; [`notification_v2`](Sandbox::notification_v2) and
 //! [`refund_notification_v2`](Sandbox::refund_notification_v2) are what the merchant is told then:
 //!
 //! ```
@@ -160,7 +257,8 @@
 //! `Authorization`, the merchant number, the serial, a time stamp at most 300 s from its clock, a
 //! nonce of 1 to 32 characters, the signature over the method, the target as it came over the wire
 //! and the bytes of the body (of an upload those of its part `meta`), and that the nonce was not used before (401 `SIGN_ERROR`); path and
-//! method (404, 405); fields, types and enumerations (400 `PARAM_ERROR`). A body over 2 MB is
+//! method (404, 405, 501); fields that are required, their types, lengths and enumerations, and for
+//! orders and refunds that there are no others (400 `PARAM_ERROR`). A body over 2 MB is
 //! answered with 413 before all this.
 //!
 //! Of an APIv2 request, which is told by its path and by having no `Authorization`: the client
@@ -296,7 +394,7 @@ impl Sandbox {
         client_builder(keys::MCHID, &self.base_uri(), self.root_certificate())
     }
 
-    /// The number of the one merchant that the gateway knows.
+    /// The number of the test merchant; [`Builder::merchant`] adds others.
     #[must_use]
     pub fn mchid(&self) -> &'static str {
         keys::MCHID
@@ -768,7 +866,8 @@ impl Sandbox {
     /// POSTs a notification to the merchant's server, and returns the status and the body of its
     /// answer. It needs no runtime: any executor may await this.
     ///
-    /// The server must be on loopback, and spoken to over plain http.
+    /// The server must be on loopback, or have a name that was given to [`Builder::allow_notify`], and
+    /// be spoken to over plain http.
     ///
     /// # Errors
     ///

@@ -258,3 +258,54 @@ async fn an_abnormal_and_a_closed_refund_are_told_of_and_one_in_process_is_not()
     shop.sandbox.settled().await;
     assert_eq!(ear.heard()[2].json()["event_type"], "REFUND.SUCCESS");
 }
+
+const OK_XML: &str = "HTTP/1.1 200 OK\r\nContent-Length: 53\r\nConnection: close\r\n\r\n<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>";
+
+#[tokio::test]
+async fn an_order_of_apiv2_is_told_of_in_xml_and_one_by_code_is_not() {
+    let answer = OK_XML.replace(
+        "53",
+        &OK_XML.split("\r\n\r\n").nth(1).unwrap().len().to_string(),
+    );
+    let answers: &'static [&'static str] = vec![OK, &*answer.leak()].leak();
+    let ear = Ear::open(answers);
+    let shop = Shop::open().await;
+    let number = nonce();
+    let mut fields = vec![
+        ("appid", "wx8888888888888888"),
+        ("body", "QQ公仔"),
+        ("out_trade_no", &*number),
+        ("total_fee", "100"),
+        ("spbill_create_ip", "127.0.0.1"),
+        ("notify_url", &*ear.url),
+        ("trade_type", "NATIVE"),
+        ("sign_type", "HMAC-SHA256"),
+    ];
+    crate::apiv2::call(&shop.sandbox, "/pay/unifiedorder", &fields).await;
+    let transaction_id = shop.sandbox.pay(&number).unwrap();
+    shop.sandbox.settled().await;
+    // An empty answer is no acknowledgement here.
+    shop.sandbox.advance(Duration::from_secs(15));
+    shop.sandbox.settled().await;
+    let heard = ear.heard();
+    assert_eq!(heard.len(), 2);
+    assert!(heard[1].body.contains(&transaction_id), "{heard:?}");
+    assert!(heard[1].body.contains("<sign>"));
+    let deliveries = shop.sandbox.deliveries();
+    assert!(!deliveries[0].acknowledged() && deliveries[1].acknowledged());
+
+    fields[6] = ("refund_fee", "100");
+    fields.push(("out_refund_no", "R1"));
+    crate::apiv2::call(&shop.sandbox, "/secapi/pay/refund", &fields).await;
+    shop.sandbox.settled().await;
+    let heard = ear.heard();
+    assert!(heard[2].body.contains("<req_info>"), "{heard:?}");
+    assert!(shop.sandbox.deliveries()[2].acknowledged());
+
+    let other = nonce();
+    fields[2] = ("out_trade_no", &other);
+    fields.push(("auth_code", "130000000000000001"));
+    crate::apiv2::call(&shop.sandbox, "/pay/micropay", &fields).await;
+    shop.sandbox.settled().await;
+    assert_eq!(ear.heard().len(), 3);
+}
