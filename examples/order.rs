@@ -3,7 +3,11 @@
 //! The sandbox keeps the order, plays the user who pays it, and notifies the shop's own server on
 //! loopback, as WeChat Pay would.
 
-#![expect(clippy::print_stdout, reason = "an example prints what it gets")]
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "an example prints what it gets, and a `Value` has null for what is not there"
+)]
 
 use std::error::Error;
 
