@@ -4,9 +4,9 @@
 //! loopback, as WeChat Pay would.
 
 #![expect(
-    clippy::print_stdout,
     clippy::indexing_slicing,
-    reason = "an example prints what it gets, and a `Value` has null for what is not there"
+    clippy::print_stdout,
+    reason = "an example prints what it gets, which is null where a field is missing"
 )]
 
 use std::error::Error;

@@ -6,6 +6,8 @@
 //!
 //! - `pay NUMBER` has the user pay the order of this `out_trade_no`;
 //! - `received` lists what came in so far.
+//!
+//! The same and more is served over HTTP under `/_sandbox/`: see the crate's documentation.
 
 #![allow(
     clippy::print_stdout,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -75,22 +75,14 @@ fn check(parts: &Parts) -> Result<(), Refusal> {
     if parts.headers.contains_key(ORIGIN) || parts.headers.contains_key("sec-fetch-site") {
         return forbidden("a browser's page has no business here");
     }
-    if is_here(host(parts)) {
+    let authority = parts.uri.authority().map(|host| host.as_str());
+    let hosts = parts.headers.get_all(HOST).iter();
+    let hosts = hosts.map(|host| host.to_str().unwrap_or_default());
+    let mut hosts = authority.into_iter().chain(hosts).peekable();
+    if hosts.peek().is_some() && hosts.all(is_here) {
         return Ok(());
     }
     forbidden("the Host is not loopback")
-}
-
-fn host(parts: &Parts) -> &str {
-    let header = |headers: &'_ HeaderMap| headers.contains_key(http::header::HOST);
-    if !header(&parts.headers) {
-        return parts.uri.authority().map_or("", |host| host.as_str());
-    }
-    let mut hosts = parts.headers.get_all(http::header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().unwrap_or_default(),
-        _ => "",
-    }
 }
 
 /// Whether a host, with or without a port, is this machine by an address of it or as `localhost`.

@@ -249,7 +249,7 @@
 //! # Other languages
 //!
 //! `cargo run --example serve` starts a sandbox that says in JSON what a client needs, and takes
-//! orders to pay from its standard input.
+//! orders to pay from its standard input; everything else is under `/_sandbox/`.
 //!
 //! # What it checks
 //!

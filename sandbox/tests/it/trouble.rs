@@ -191,3 +191,44 @@ async fn the_same_seed_and_requests_give_the_same_answers() {
     assert_eq!(runs[0], runs[1]);
     assert_ne!(runs[0], runs[2]);
 }
+
+/// Everything that a shop gets in a run, but for signatures.
+async fn run(seed: u64) -> Vec<String> {
+    let mut shop = Shop::with(Sandbox::builder().seed(seed)).await;
+    let mut order = order(&shop.sandbox);
+    let number = "1217752501201407033233368018";
+    order["out_trade_no"] = json!(number);
+    let mut answers = vec![shop.post(NATIVE, &order).await];
+    shop.sandbox.pay(number).unwrap();
+    answers.push(shop.query(number).await);
+    answers.push(shop.refund(number, "R1", 1).await);
+    answers.push(shop.get("/v3/refund/domestic/refunds/R1").await);
+    answers.push(shop.close(number).await);
+    answers.push(shop.get("/v3/nothing").await);
+    let mut lines = Vec::new();
+    for answer in answers {
+        for (name, value) in &answer.headers {
+            let is_free = ["wechatpay-signature", "wechatpay-timestamp", "date"];
+            if !is_free.contains(&name.as_str()) {
+                lines.push(format!("{name}: {value:?}"));
+            }
+        }
+        lines.push(String::from_utf8(answer.body.to_vec()).unwrap());
+    }
+    lines
+}
+
+#[tokio::test]
+async fn the_same_seed_and_requests_give_the_same_bytes() {
+    // Times are left as they are, so that both must be done within one second.
+    for _ in 0..100 {
+        let before = crate::client::now();
+        let runs = [run(1).await, run(1).await];
+        if crate::client::now() == before {
+            assert_eq!(runs[0], runs[1]);
+            assert_ne!(runs[0], run(2).await);
+            return;
+        }
+    }
+    panic!("two runs never took less than a second");
+}
