@@ -26,6 +26,7 @@ use crate::options::{self, Limit, kind};
 use crate::payload::Payload;
 use crate::pending::Pending;
 use crate::platform::{Store, refresh_in_background, refreshed};
+use crate::protocol::check_in_pieces;
 use crate::protocol::v2::request::Workwx;
 use crate::protocol::v3::{self};
 use crate::query::Query;
@@ -55,6 +56,8 @@ pub struct Request {
     connect_timeout: Option<Limit>,
     idle_timeout: Option<Limit>,
     answer_limit: Option<usize>,
+    /// Whether the answer is to be handed on before its end.
+    is_in_pieces: bool,
     base: Option<Base>,
     debug: bool,
     retry: Option<Retry>,
@@ -99,6 +102,7 @@ impl Request {
             connect_timeout: None,
             idle_timeout: None,
             answer_limit: None,
+            is_in_pieces: false,
             base: None,
             debug: false,
             retry: None,
@@ -377,7 +381,8 @@ impl Request {
     /// is [`Error::Request`] before anything is sent; so it is with APIv2, whose failures are told in
     /// the body. A signature that an endpoint sends though it need not is checked first: that answer
     /// is read whole, within [`answer_limit`](Self::answer_limit).
-    pub fn stream(self) -> Streaming {
+    pub fn stream(mut self) -> Streaming {
+        self.is_in_pieces = true;
         Streaming::new(self)
     }
 
@@ -386,7 +391,8 @@ impl Request {
     ///
     /// It is written beside `path` under another name, and renamed at the end: a download that fails
     /// leaves no file, and what was at `path` stays as it was.
-    pub fn download(self, path: impl Into<PathBuf>) -> Download {
+    pub fn download(mut self, path: impl Into<PathBuf>) -> Download {
+        self.is_in_pieces = true;
         Download::new(self, path.into())
     }
 
@@ -659,6 +665,11 @@ impl Request {
         let path = destination.target.path();
         let is_invoice = v3::is_invoice(destination.authority.host(), path);
         let is_exempt = is_invoice || v3::is_unsigned(path);
+        if self.is_in_pieces {
+            // Before anything is fetched for it.
+            check_in_pieces(destination.apiv2.is_none(), is_exempt)
+                .map_err(|error| error.at(&endpoint))?;
+        }
         let (mut store, mut apiv2, mut transport) = (None, None, Arc::clone(&core.transport));
         match destination.apiv2.take() {
             None => store = self.store(&endpoint, &destination)?,

@@ -185,21 +185,12 @@ impl Exchange {
     /// Which answers may be handed on before their end is there: successes of an endpoint that signs
     /// nothing.
     pub(crate) fn in_pieces(&self) -> Result<InPieces> {
-        let (part, wanted) = match &self.sent.terms {
-            Terms::V3(terms) if terms.is_exempt => {
-                return Ok(|parts| v3::is_plain(parts.status, &parts.headers));
-            }
-            Terms::V3(_) => (
-                "a stream or a download: this endpoint signs its answer as a whole, so nothing of it \
-                 can be trusted before its end",
-                ".await or .wait(), and .answer_limit(bytes) for a large answer",
-            ),
-            Terms::V2(_) => (
-                "a stream or a download: whether a call of APIv2 failed is said in the body",
-                ".await or .wait(), and .answer_limit(bytes) for a large answer",
-            ),
+        let (is_v3, is_exempt) = match &self.sent.terms {
+            Terms::V3(terms) => (true, terms.is_exempt),
+            Terms::V2(_) => (false, false),
         };
-        Err(Error::request(part, wanted).at(&self.sent.endpoint))
+        check_in_pieces(is_v3, is_exempt).map_err(|error| error.at(&self.sent.endpoint))?;
+        Ok(|parts| v3::is_plain(parts.status, &parts.headers))
     }
 
     /// The one place that decides whether an answer is trusted.
@@ -270,6 +261,20 @@ impl Exchange {
             },
         })
     }
+}
+
+/// Refuses to hand on in pieces what can only be trusted as a whole.
+pub(crate) fn check_in_pieces(is_v3: bool, is_exempt: bool) -> Result<()> {
+    let part = match (is_v3, is_exempt) {
+        (true, true) => return Ok(()),
+        (true, false) => {
+            "a stream or a download: this endpoint signs its answer as a whole, so nothing of it can \
+             be trusted before its end"
+        }
+        (false, _) => "a stream or a download: whether a call of APIv2 failed is said in the body",
+    };
+    let wanted = ".await or .wait(), and .answer_limit(bytes) for a large answer";
+    Err(Error::request(part, wanted))
 }
 
 /// What the catalogue says of a path or a verb that the gateway does not know.
