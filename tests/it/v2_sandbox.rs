@@ -824,7 +824,7 @@ async fn a_handler_replies_in_xml_and_has_no_status_but_200() {
 /// own, and merchants that are given them.
 #[test]
 fn fifteen_hundred_merchants_share_threads_and_connections_and_no_platform_key() {
-    let sandbox = Sandbox::start_blocking().unwrap();
+    let sandbox = Sandbox::builder().keep(10_000).start_blocking().unwrap();
     let certificates = sandbox.certificates();
     sandbox.sign_with(certificates[0].serial()).unwrap();
     let listed = sandbox.client_builder().apiv3_key(sandbox.apiv3_key());
