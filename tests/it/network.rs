@@ -1,5 +1,6 @@
 //! What the network does to a request, and whether an error says that it may have arrived.
 
+use std::collections::HashSet;
 use std::future::IntoFuture as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -540,7 +541,7 @@ fn awaited_requests_break_like_those_that_are_waited_for() {
 }
 
 #[test]
-fn what_is_called_unsent_never_arrived() {
+fn what_is_called_unsent_never_arrived_and_nothing_arrives_twice() {
     for way in Way::ALL {
         let sandbox = way.sandbox();
         let client = sandbox.client();
@@ -574,10 +575,13 @@ fn what_is_called_unsent_never_arrived() {
             }
             sandbox.behave();
         }
+        let mut arrived = HashSet::new();
         for received in sandbox.received() {
             let body: serde_json::Value = serde_json::from_slice(received.body()).unwrap();
-            let arrived = body["out_request_no"].as_str().unwrap();
-            assert!(!unsent.iter().any(|number| number == arrived), "{arrived}");
+            let number = body["out_request_no"].as_str().unwrap();
+            assert!(!unsent.iter().any(|unsent| unsent == number), "{number}");
+            // What is sent again by itself had not arrived.
+            assert!(arrived.insert(number.to_owned()), "{number} came twice");
         }
     }
 }
