@@ -178,7 +178,7 @@ impl Business {
 }
 
 /// What the gateway has.
-const KNOWN: &str = "v3/pay/transactions and v3/pay/partner/transactions (native, jsapi, app, h5, out-trade-no, id, close), v3/refund/domestic/refunds, v3/marketing/busifavor (stocks, coupons, users, callbacks), v3/certificates and uploads of media";
+const KNOWN: &str = "v3/pay/transactions and v3/pay/partner/transactions (native, jsapi, app, h5, out-trade-no, id, close), v3/refund/domestic/refunds, v3/marketing/busifavor (stocks, coupons, users, callbacks), v3/bill (tradebill, fundflowbill), v3/certificates and uploads of media";
 
 /// WeChat Pay has no such endpoint, or the gateway has not yet.
 fn unknown(request: &Received) -> Answer {

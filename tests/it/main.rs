@@ -17,6 +17,7 @@ mod compile_errors;
 mod crypto;
 mod elsewhere;
 mod errors;
+mod given_back;
 mod leaks;
 mod media;
 mod misbehaviour;

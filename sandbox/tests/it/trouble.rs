@@ -27,7 +27,7 @@ async fn a_header_asks_for_any_code() {
     }
     // Nothing was carried out.
     assert_eq!(shop.state().await["orders"], json!([]));
-    let target = "/v3/bill/tradebill?bill_date=2026-01-01";
+    let target = "/v3/ecommerce/bill/fundflowbill?bill_date=2026-01-01";
     let headers = [("wechatpay-negative-test", "NO_AUTH")];
     let answer = shop.call_with("GET", target, "", &headers).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
@@ -130,11 +130,16 @@ async fn a_rule_over_http_follows_the_seed() {
 #[tokio::test]
 async fn what_the_sandbox_has_yet_to_learn_is_501_and_what_there_is_not_404() {
     let mut shop = Shop::open().await;
-    let answer = shop.get("/v3/bill/tradebill?bill_date=2026-01-01").await;
+    let answer = shop
+        .get("/v3/ecommerce/bill/fundflowbill?bill_date=2026-01-01")
+        .await;
     assert_eq!(answer.status, StatusCode::NOT_IMPLEMENTED);
     answer.assert_genuine(&shop.sandbox);
     let message = answer.json()["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("GET /v3/bill/tradebill") && message.contains("v3/refund/domestic"));
+    assert!(
+        message.contains("GET /v3/ecommerce/bill/fundflowbill")
+            && message.contains("v3/refund/domestic")
+    );
     assert_eq!(answer.header("Sandbox-Fidelity"), "");
     let answer = shop.get("/v3/nothing").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
