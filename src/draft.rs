@@ -29,7 +29,7 @@ use crate::sensitive::By;
 use crate::signer::MerchantKey;
 use crate::transport::body::Body;
 use crate::transport::failover::Origin;
-use crate::transport::{Call, Driver, Failure, InPieces, Limits, Outcome, Transport, drive_until};
+use crate::transport::{Call, Driver, Failure, Limits, Outcome, Transport, drive_until};
 
 /// Where a request goes.
 pub(crate) struct Destination {
@@ -424,7 +424,9 @@ impl Ready {
             let signed = self.compose(origin)?.sign(driver).await?;
             let (call, exchange) = signed.split();
             let outcome = run(call).await;
-            let is_unreachable = outcome.as_ref().is_err_and(Failure::is_unreachable);
+            // When the request's own time is over, that says nothing of an entrance.
+            let is_over = exchange.sent.is_over(driver.now());
+            let is_unreachable = !is_over && outcome.as_ref().is_err_and(Failure::is_unreachable);
             if let Some(entrances) = entrances {
                 entrances.saw(origin, !is_unreachable, driver.now());
             }
@@ -451,11 +453,6 @@ impl Ready {
             (Some(own), Some(remaining)) => Limit(Some(own.min(remaining))),
             (own, remaining) => Limit(own.or(remaining)),
         };
-    }
-
-    /// Which answers may be handed over in pieces.
-    pub(crate) fn in_pieces(&self) -> Result<InPieces> {
-        self.compose_once()?.0.exchange.in_pieces()
     }
 
     /// The request towards the host that it was made for, unsigned.

@@ -381,8 +381,7 @@ impl Request {
     /// is [`Error::Request`] before anything is sent; so it is with APIv2, whose failures are told in
     /// the body. A signature that an endpoint sends though it need not is checked first: that answer
     /// is read whole, within [`answer_limit`](Self::answer_limit).
-    pub fn stream(mut self) -> Streaming {
-        self.is_in_pieces = true;
+    pub fn stream(self) -> Streaming {
         Streaming::new(self)
     }
 
@@ -391,8 +390,7 @@ impl Request {
     ///
     /// It is written beside `path` under another name, and renamed at the end: a download that fails
     /// leaves no file, and what was at `path` stays as it was.
-    pub fn download(mut self, path: impl Into<PathBuf>) -> Download {
-        self.is_in_pieces = true;
+    pub fn download(self, path: impl Into<PathBuf>) -> Download {
         Download::new(self, path.into())
     }
 
@@ -623,6 +621,12 @@ impl Request {
             Target::None => Cow::Borrowed("client.url(…)"),
         };
         Endpoint::new(self.method.clone(), template)
+    }
+
+    /// Takes the answer in pieces, which is an error for what can only be trusted as a whole.
+    pub(crate) fn in_pieces(mut self) -> Self {
+        self.is_in_pieces = true;
+        self
     }
 
     /// Everything that is done before a byte leaves.

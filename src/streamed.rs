@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use crate::answer::finish;
 use crate::error::{Check, Endpoint, Error, Phase, Result, Signed, Subject, VerifyError};
 use crate::pending::Pending;
-use crate::protocol::{Unzip, unzip};
+use crate::protocol::{Unzip, unzip, v3};
 use crate::request::Request;
 use crate::response::{Response, header_text};
 use crate::transport::{
@@ -53,9 +53,8 @@ impl IntoFuture for Streaming {
 
 /// Sends a request, and comes back with the headers of its success.
 pub(crate) async fn open(request: Request, driver: Driver) -> Result<Streamed> {
-    let ready = request.prepare(driver).await?;
-    let in_pieces = ready.in_pieces()?;
-    let open = |call: Call| call.open(driver, in_pieces);
+    let ready = request.in_pieces().prepare(driver).await?;
+    let open = |call: Call| call.open(driver, |parts| v3::is_plain(parts.status, &parts.headers));
     let (exchange, outcome) = ready.send_by(driver, open).await?;
     let mut asked = Asked {
         endpoint: exchange.sent.endpoint.clone(),

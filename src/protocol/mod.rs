@@ -23,7 +23,7 @@ use crate::error::{
 use crate::formatter;
 use crate::platform::{KeySet, Store};
 use crate::response::Response;
-use crate::transport::{Failure, InPieces};
+use crate::transport::Failure;
 
 use self::encoding::TooLarge;
 pub(crate) use self::encoding::{Unzip, unzip};
@@ -83,6 +83,11 @@ impl Sent {
     /// Why there is no answer.
     pub(crate) fn failed(self, failure: Failure) -> Error {
         failure.into_error(self.endpoint, self.host, Some(self.terms.signed()))
+    }
+
+    /// Whether the caller's time has run out.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|(_, deadline)| now >= deadline)
     }
 
     /// The answer without its `Content-Encoding`, if that does not make it too large.
@@ -180,17 +185,6 @@ impl Exchange {
             Terms::V3(terms) => terms.question(answer),
             Terms::V2(_) => None,
         }
-    }
-
-    /// Which answers may be handed on before their end is there: successes of an endpoint that signs
-    /// nothing.
-    pub(crate) fn in_pieces(&self) -> Result<InPieces> {
-        let (is_v3, is_exempt) = match &self.sent.terms {
-            Terms::V3(terms) => (true, terms.is_exempt),
-            Terms::V2(_) => (false, false),
-        };
-        check_in_pieces(is_v3, is_exempt).map_err(|error| error.at(&self.sent.endpoint))?;
-        Ok(|parts| v3::is_plain(parts.status, &parts.headers))
     }
 
     /// The one place that decides whether an answer is trusted.

@@ -202,6 +202,21 @@ async fn a_handshake_that_is_not_answered_moves_on_and_a_wrong_certificate_does_
 }
 
 #[tokio::test]
+async fn a_request_whose_own_time_is_over_says_nothing_of_the_entrance() {
+    let second = Sandbox::start().await.unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let client = with_entrances(&format!("https://{address}/"), &second);
+    for _ in 0..2 {
+        let limited = order(&client).timeout(Duration::from_millis(200));
+        let error = limited.await.unwrap_err();
+        assert!(error.is_timeout() && !error.may_have_been_sent());
+        assert_says(&error, &[&address, "TLS handshake", "0.2 s ran out"]);
+    }
+    assert_eq!(second.connections(), 0);
+}
+
+#[tokio::test]
 async fn what_may_have_arrived_at_the_first_entrance_never_goes_to_the_second() {
     let (first, second) = (
         Sandbox::start().await.unwrap(),
