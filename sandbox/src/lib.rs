@@ -990,6 +990,7 @@ impl fmt::Debug for Sandbox {
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing listens before it is started"]
 pub struct Builder {
+    port: u16,
     plain: bool,
     http1_only: bool,
     certificate_only: bool,
@@ -997,6 +998,12 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// The port on 127.0.0.1; 0, the default, is a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Plain http instead of TLS; HTTP/2 then by prior knowledge only.
     pub fn plain(mut self) -> Self {
         self.plain = true;
@@ -1077,7 +1084,7 @@ impl Builder {
             let (acceptor, root) = accept::tls(self.http1_only, self.certificate_only)?;
             (Some(acceptor), Some(root))
         };
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         // Threads of its own: a test that blocks its only thread on an answer must not block the

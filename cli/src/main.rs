@@ -1,0 +1,61 @@
+//! The command `wechatpay`: keys, requests and notifications of WeChat Pay, and a sandbox for programs
+//! in any language.
+
+mod account;
+mod exit;
+mod output;
+mod sandbox;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Result;
+use crate::output::Color;
+
+/// WeChat Pay (微信支付) from a shell: keys, requests, notifications, and a sandbox
+#[derive(Debug, Parser)]
+#[command(name = "wechatpay", version, propagate_version = false)]
+#[command(disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+struct Globals {
+    /// When to use colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
+    color: Color,
+    /// One line of JSON instead of a text, for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A WeChat Pay on this machine, for tests of programs in any language
+    Sandbox(sandbox::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.globals.color.apply();
+    match run(cli.command, &cli.globals) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failed(&failure, cli.globals.json);
+            failure.into()
+        }
+    }
+}
+
+fn run(command: Command, globals: &Globals) -> Result<()> {
+    match command {
+        Command::Sandbox(args) => sandbox::run(args, globals),
+    }
+}

@@ -1,0 +1,227 @@
+//! `wechatpay sandbox`: a WeChat Pay on this machine.
+
+mod files;
+mod paste;
+mod running;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use clap::Subcommand;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use wechatpay_sandbox::Sandbox;
+
+use self::files::Files;
+use self::running::{Clock, Fail, Notify, Pay, Running, Tail, Wait};
+use crate::Globals;
+use crate::exit::{Code, Failure, Result, io};
+use crate::output;
+
+/// `wechatpay sandbox` and what can be said behind it.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+/// How it is to be.
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// The port on 127.0.0.1; 0 is a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Speak TLS, and be a proxy (HTTPS_PROXY) to WeChat Pay's hosts, which end here
+    #[arg(long)]
+    tls: bool,
+    /// Have everything random follow this number
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// A merchant more, beside 1900000109; repeatable
+    #[arg(long, value_name = "MCHID")]
+    merchant: Vec<String>,
+    /// Notify the servers of this name, too, which need not be on loopback; repeatable
+    #[arg(long, value_name = "HOST")]
+    allow_notify: Vec<String>,
+    /// Where the keys and certificates are written [default: a folder that goes with the sandbox]
+    #[arg(long, value_name = "FOLDER")]
+    keys_to: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Start one on a free port, run a command with WECHATPAY_* set, and end with its exit code
+    Run(RunArgs),
+    /// Wait until a sandbox answers
+    Wait(Wait),
+    /// Pay an order, as its user would
+    Pay(Pay),
+    /// Fail to pay an order, as its user might
+    Fail(Fail),
+    /// Have a notification of any event sent
+    Notify(Notify),
+    /// Show the sandbox's clock, or move it ahead
+    Clock(Clock),
+    /// Forget orders, refunds, coupons and the record
+    Reset(Running),
+    /// Show the requests as they come in
+    Tail(Tail),
+}
+
+/// `wechatpay sandbox run`
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    #[command(flatten)]
+    options: Options,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+pub(crate) fn run(args: Args, globals: &Globals) -> Result<()> {
+    match args.action {
+        None => serve(&args.options, globals),
+        Some(Action::Run(args)) => run_command(args),
+        Some(Action::Wait(args)) => args.run(),
+        Some(Action::Pay(args)) => args.run(),
+        Some(Action::Fail(args)) => args.run(),
+        Some(Action::Notify(args)) => args.run(),
+        Some(Action::Clock(args)) => args.run(),
+        Some(Action::Reset(args)) => args.reset(),
+        Some(Action::Tail(args)) => args.run(globals),
+    }
+}
+
+impl Options {
+    fn start(&self) -> Result<Sandbox> {
+        let mut builder = Sandbox::builder().port(self.port);
+        if !self.tls {
+            builder = builder.plain();
+        }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
+        for mchid in &self.merchant {
+            builder = builder.merchant(mchid);
+        }
+        for host in &self.allow_notify {
+            builder = builder.allow_notify(host);
+        }
+        builder.start_blocking().map_err(|error| {
+            let code = match error.kind() {
+                std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied => Code::Usage,
+                _ => Code::Bug,
+            };
+            io(
+                code,
+                format_args!("port {} of 127.0.0.1", self.port),
+                &error,
+            )
+        })
+    }
+}
+
+/// Starts one, says what a program needs to know, and waits for Ctrl-C.
+fn serve(options: &Options, globals: &Globals) -> Result<()> {
+    let sandbox = options.start()?;
+    let files = Files::write(&sandbox, options.keys_to.as_deref())?;
+    if globals.json {
+        let environment: serde_json::Map<_, _> = sandbox
+            .environment()
+            .into_iter()
+            .map(|(name, value)| (name, json!(value)))
+            .collect();
+        output::json_line(&json!({
+            "base_uri": sandbox.base_uri(),
+            "proxy": options.tls.then(|| paste::proxy(&sandbox)),
+            "mchid": sandbox.mchid(),
+            "serial": sandbox.merchant_serial(),
+            "platform_serial": sandbox.platform_serial(),
+            "apiv3_key": sandbox.apiv3_key(),
+            "secret": sandbox.secret(),
+            "files": files.json(),
+            "environment": environment,
+        }))?;
+    } else {
+        output::line(paste::everything(&sandbox, &files))?;
+    }
+    runtime()?
+        .block_on(told_to_end())
+        .map_err(|error| io(Code::Bug, "waiting for Ctrl-C", &error))?;
+    output::say("the sandbox has ended");
+    Ok(())
+}
+
+/// Starts one and runs a command that finds it.
+fn run_command(args: RunArgs) -> Result<()> {
+    let sandbox = args.options.start()?;
+    let files = Files::write(&sandbox, args.options.keys_to.as_deref())?;
+    let Some((program, rest)) = args.command.split_first() else {
+        return Err(Failure::usage("no command was given"));
+    };
+    let ended = runtime()?.block_on(async {
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(rest)
+            .envs(sandbox.environment())
+            .env("WECHATPAY_SANDBOX", files.folder())
+            .stdin(Stdio::inherit());
+        if args.options.tls {
+            command.envs(paste::proxy_environment(&sandbox, &files));
+        }
+        let mut child = command.spawn().map_err(|error| {
+            let program = program.to_string_lossy();
+            io(Code::Usage, format_args!("{program} can't be run"), &error)
+        })?;
+        // Ctrl-C goes to the command, too, which ends as it likes; then this does.
+        let ended = loop {
+            tokio::select! {
+                ended = child.wait() => break ended,
+                _ = told_to_end() => {}
+            }
+        };
+        ended.map_err(|error| io(Code::Bug, "waiting for the command", &error))
+    })?;
+    match exit_code(ended) {
+        0 => Ok(()),
+        code => Err(Failure::of_child(code)),
+    }
+}
+
+/// Waits for Ctrl-C, or for whatever else asks a program on this system to end.
+async fn told_to_end() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            ended = tokio::signal::ctrl_c() => ended,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+/// What a shell would say: 128 and the number of the signal that ended it.
+fn exit_code(status: std::process::ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    }
+    let code = status.code().unwrap_or(1);
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+/// Of this command's own: the sandbox has another.
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| io(Code::Bug, "no runtime", &error))
+}

@@ -1,0 +1,11 @@
+//! The command as a process, against the sandbox: what it prints, where, and how it ends.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that can't go on has failed"
+)]
+
+mod sandbox;
+mod support;

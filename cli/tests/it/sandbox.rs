@@ -1,0 +1,222 @@
+//! `wechatpay sandbox`.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use wechatpay_sandbox::Sandbox;
+
+use crate::support::{run, wechatpay};
+
+/// A sandbox in a process, ended with this.
+struct Started {
+    child: Child,
+    /// Its line of JSON.
+    said: Value,
+}
+
+impl Started {
+    fn new(arguments: &[&str]) -> Self {
+        let mut command = wechatpay(&["sandbox", "--json"]);
+        command.args(arguments).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let said = serde_json::from_str(&line).unwrap();
+        Self { child, said }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.said[name].as_str().unwrap()
+    }
+
+    /// A command about this sandbox.
+    fn about(&self, arguments: &[&str]) -> Command {
+        let mut command = wechatpay(&["sandbox"]);
+        command
+            .args(arguments)
+            .args(["--url", self.text("base_uri")]);
+        command
+    }
+
+    #[cfg(unix)]
+    fn interrupt(mut self) -> std::process::ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_line_of_json_is_all_that_a_client_needs() {
+    let started = Started::new(&[]);
+    let client = wechatpay_chain::Client::builder()
+        .mchid(started.text("mchid"))
+        .serial(started.text("serial"))
+        .private_key(format!(
+            "file://{}",
+            started.said["files"]["private_key"].as_str().unwrap()
+        ))
+        .cert(
+            started.text("platform_serial"),
+            format!(
+                "file://{}",
+                started.said["files"]["public_key"].as_str().unwrap()
+            ),
+        )
+        .base_uri(started.text("base_uri"))
+        .build()
+        .unwrap();
+    let order = json!({
+        "appid": "wx8888888888888888", "mchid": started.text("mchid"), "description": "QQ公仔",
+        "out_trade_no": "CLI20261125", "notify_url": "http://127.0.0.1:9/", "amount": { "total": 100 },
+    });
+    client
+        .chain("v3/pay/transactions/native")
+        .post(order)
+        .wait()
+        .unwrap();
+
+    let paid = run(started.about(&["pay", "CLI20261125"]));
+    assert_eq!(paid.code, 0, "{}", paid.stderr);
+    let paid: Value = serde_json::from_str(&paid.stdout).unwrap();
+    assert!(paid["transaction_id"].is_string());
+
+    let again = run(started.about(&["pay", "CLI20261125"]));
+    assert_eq!((again.code, again.stdout.as_str()), (4, ""));
+    assert!(again.stderr.contains("CLI20261125"), "{}", again.stderr);
+
+    let seen = run(started.about(&["tail", "--once"]));
+    assert_eq!(seen.stdout, "POST /v3/pay/transactions/native signed\n");
+
+    let clock = run(started.about(&["clock", "--advance", "7200"]));
+    let clock: Value = serde_json::from_str(&clock.stdout).unwrap();
+    assert_eq!(clock["ahead"], 7200);
+
+    assert_eq!(run(started.about(&["reset"])).code, 0);
+    assert_eq!(run(started.about(&["tail", "--once"])).stdout, "");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_and_its_folder() {
+    let started = Started::new(&["--tls"]);
+    let folder = started.said["files"]["folder"].as_str().unwrap().to_owned();
+    let root = std::fs::read_to_string(started.said["files"]["ca"].as_str().unwrap()).unwrap();
+    assert!(root.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(started.interrupt().code(), Some(0));
+    assert!(!std::path::Path::new(&folder).exists());
+}
+
+#[test]
+fn a_named_folder_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let ran = run({
+        let mut command = wechatpay(&["sandbox", "run", "--keys-to"]);
+        command.arg(&keys).args(["--", "sh", "-c", "true"]);
+        command
+    });
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let key = std::fs::read_to_string(keys.join("apiclient_key.pem")).unwrap();
+    assert!(key.starts_with("-----BEGIN PRIVATE KEY-----"));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let started = Started::new(&[]);
+    let port = started
+        .text("base_uri")
+        .trim_end_matches('/')
+        .rsplit(':')
+        .next()
+        .unwrap();
+    let second = run(wechatpay(&["sandbox", "--port", port]));
+    assert_eq!(second.code, 2);
+    assert!(
+        second.stderr.contains(&format!("port {port} of 127.0.0.1")),
+        "{}",
+        second.stderr
+    );
+}
+
+#[test]
+fn run_passes_the_settings_in_and_the_exit_code_out() {
+    let script = "echo $WECHATPAY_BASE_URI; test -f $WECHATPAY_SANDBOX/pub_key.pem && exit 7";
+    let ran = run(wechatpay(&["sandbox", "run", "--", "sh", "-c", script]));
+    assert_eq!(ran.code, 7, "{}", ran.stderr);
+    assert!(
+        ran.stdout.starts_with("http://127.0.0.1:"),
+        "{}",
+        ran.stdout
+    );
+
+    let missing = run(wechatpay(&["sandbox", "run", "--", "no-such-program"]));
+    assert_eq!(missing.code, 2);
+    assert!(
+        missing.stderr.contains("no-such-program"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_that_a_signal_ended_ends_as_a_shell_says_it() {
+    let ran = run(wechatpay(&[
+        "sandbox",
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "kill -KILL $$",
+    ]));
+    assert_eq!(ran.code, 137);
+}
+
+#[test]
+fn two_of_them_side_by_side_do_not_meet() {
+    let script = r#"
+        "$0" sandbox run -- "$0" sandbox tail --once
+        "$0" sandbox tail --once
+    "#;
+    let command = assert_cmd::cargo::cargo_bin!("wechatpay")
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let ran = run(wechatpay(&[
+        "sandbox", "run", "--", "sh", "-c", script, &command,
+    ]));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+}
+
+#[test]
+fn wait_returns_when_it_answers_and_gives_up_when_nothing_does() {
+    let sandbox = Sandbox::builder().plain().start_blocking().unwrap();
+    let url = sandbox.base_uri();
+    assert_eq!(run(wechatpay(&["sandbox", "wait", "--url", &url])).code, 0);
+    drop(sandbox);
+    let given_up = run(wechatpay(&[
+        "sandbox",
+        "wait",
+        "--timeout",
+        "0",
+        "--url",
+        &url,
+    ]));
+    assert_eq!(given_up.code, 6);
+    assert!(
+        given_up.stderr.contains("no sandbox answers at"),
+        "{}",
+        given_up.stderr
+    );
+}
