@@ -248,8 +248,8 @@
 //!
 //! # Other languages
 //!
-//! `cargo run --example serve` starts a sandbox that says in JSON what a client needs, and takes
-//! orders to pay from its standard input; everything else is under `/_sandbox/`.
+//! The command `wechatpay sandbox`, of the package `wechatpay-cli`, starts a sandbox for a program in
+//! any language; `docs/sandbox.md` in this repository is its guide.
 //!
 //! # What it checks
 //!
@@ -332,6 +332,11 @@ pub use crate::notifier::Delivery;
 pub use crate::platform::PlatformCertificate;
 pub use crate::received::{Mismatch, Received};
 pub use crate::trouble::Rule;
+
+/// The guide's Rust compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sandbox.md")]
+struct Guide;
 
 /// How long [`Sandbox::refuse`] and dropping a [`Sandbox`] wait for the port to close. It takes
 /// well under a millisecond; this is so that nothing can hang.
