@@ -246,6 +246,24 @@
 //! nginx's page otherwise; plain http waives it. With
 //! [`certificate_only`](Builder::certificate_only) there is no connection without one. [`Received::client_certificate`] tells what came.
 //!
+//! # As the real hosts
+//!
+//! A program whose SDK has WeChat Pay's hosts built in runs unchanged with the sandbox as its proxy
+//! (`HTTPS_PROXY=http://127.0.0.1:PORT`) and its [root certificate](Sandbox::root_certificate) among
+//! the authorities of that one process. The port takes `CONNECT` to port 443 of `api`, `api2`,
+//! `apihk`, `apius`, `apieu` and `fraud.mch.weixin.qq.com`, `payapp.weixin.qq.com`, and `api` and
+//! `api2.wechatpay.cn`, and ends their TLS itself: nothing leaves this machine. Any other host is
+//! answered with 403. [`Received::host`] tells which was meant.
+//!
+//! ```text
+//! curl --cacert ca.pem -x http://127.0.0.1:PORT https://api.mch.weixin.qq.com/v3/certificates
+//! ```
+//!
+//! The authority is made at each start and its key is forgotten at once. Whoever trusts it trusts it
+//! for these hosts and this machine only, and for 24 hours: a sandbox that runs longer is started
+//! anew. Give its file to a process, never to the system. A [plain](Builder::plain) sandbox has no
+//! TLS, and answers every `CONNECT` with 403.
+//!
 //! # Other languages
 //!
 //! The command `wechatpay sandbox`, of the package `wechatpay-cli`, starts a sandbox for a program in
@@ -280,6 +298,7 @@ mod bills;
 mod canned;
 mod catalogue;
 mod clock;
+mod connect;
 mod control;
 mod coupons;
 mod deliver;
@@ -448,7 +467,8 @@ impl Sandbox {
         keys::SECRET
     }
 
-    /// The authority of the TLS certificate in PEM, made at the start; `None` for plain http.
+    /// The authority of the TLS certificate in PEM, made at the start, for 24 hours, for this machine
+    /// and [WeChat Pay's hosts](crate#as-the-real-hosts) only; `None` for plain http.
     #[must_use]
     pub fn root_certificate(&self) -> Option<&str> {
         self.root_certificate.as_deref()
@@ -1009,7 +1029,7 @@ impl Builder {
         self
     }
 
-    /// Plain http instead of TLS; HTTP/2 then by prior knowledge only.
+    /// Plain http instead of TLS; HTTP/2 then by prior knowledge only, and no `CONNECT`.
     pub fn plain(mut self) -> Self {
         self.plain = true;
         self
@@ -1201,7 +1221,9 @@ fn client_builder(mchid: &str, base_uri: &str, root_certificate: Option<&str>) -
         .mchid(mchid)
         .serial(keys::MERCHANT_SERIAL)
         .private_key(keys::MERCHANT_PRIVATE_KEY)
-        .base_uri(base_uri);
+        .base_uri(base_uri)
+        // Loopback never goes through one, and what the environment says may be malformed.
+        .without_proxy();
     match root_certificate {
         Some(root) => builder.root_certificate(root),
         None => builder,
