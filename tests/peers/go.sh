@@ -15,4 +15,5 @@ mkdir -p "$tree/src/github.com/wechatpay-apiv3"
 ln -s "$sdk" "$tree/src/github.com/wechatpay-apiv3/wechatpay-go"
 GO111MODULE=off GOPATH=$tree go build -o "$tree/order" tests/peers/go/order.go
 
-"$WECHATPAY" sandbox run --tls -- "$tree/order"
+"$WECHATPAY" sandbox run --tls -- "$tree/order" public-key
+"$WECHATPAY" sandbox run --tls --certificates -- "$tree/order" certificates

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/auth"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/auth/verifiers"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/downloader"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/notify"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/option"
 	"github.com/wechatpay-apiv3/wechatpay-go/services/merchantexclusivecoupon"
@@ -39,17 +41,32 @@ func main() {
 
 	privateKey, err := utils.LoadPrivateKeyWithPath(filepath.Join(folder, "apiclient_key.pem"))
 	must("the private key", err)
-	publicKey, err := utils.LoadPublicKeyWithPath(filepath.Join(folder, "pub_key.pem"))
-	must("the public key", err)
-	publicKeyID, _, _ := strings.Cut(os.Getenv("WECHATPAY_CERTS"), "=")
-	byPublicKey, err := core.NewClient(ctx, option.WithWechatPayPublicKeyAuthCipher(
-		mchid, os.Getenv("WECHATPAY_SERIAL"), privateKey, publicKeyID, publicKey))
-	must("a client with the public key", err)
+	apiv3Key, serial := os.Getenv("WECHATPAY_APIV3_KEY"), os.Getenv("WECHATPAY_SERIAL")
+	var cipher core.ClientOption
+	var verifier auth.Verifier
+	switch mode := os.Args[1]; mode {
+	case "public-key":
+		publicKey, err := utils.LoadPublicKeyWithPath(filepath.Join(folder, "pub_key.pem"))
+		must("the public key", err)
+		id, _, _ := strings.Cut(os.Getenv("WECHATPAY_CERTS"), "=")
+		cipher = option.WithWechatPayPublicKeyAuthCipher(mchid, serial, privateKey, id, publicKey)
+		verifier = verifiers.NewSHA256WithRSAPubkeyVerifier(id, *publicKey)
+	case "certificates":
+		// They are fetched by the SDK itself, with the APIv3 key.
+		cipher = option.WithWechatPayAutoAuthCipher(mchid, serial, privateKey, apiv3Key)
+	default:
+		log.Fatalf("%s: wanted is public-key or certificates", mode)
+	}
+	client, err := core.NewClient(ctx, cipher)
+	must("the client", err)
+	if verifier == nil {
+		certificates := downloader.MgrInstance().GetCertificateVisitor(mchid)
+		verifier = verifiers.NewSHA256WithRSAVerifier(certificates)
+	}
 
 	// The notification comes to a server of this program's, which verifies and decrypts it.
 	notified := make(chan *payments.Transaction, 1)
-	handler, err := notify.NewRSANotifyHandler(os.Getenv("WECHATPAY_APIV3_KEY"),
-		verifiers.NewSHA256WithRSAPubkeyVerifier(publicKeyID, *publicKey))
+	handler, err := notify.NewRSANotifyHandler(apiv3Key, verifier)
 	must("the handler of notifications", err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must("a server for notifications", err)
@@ -65,7 +82,7 @@ func main() {
 	}))
 	notifyURL := fmt.Sprintf("http://%s/notify", listener.Addr())
 
-	orders := native.NativeApiService{Client: byPublicKey}
+	orders := native.NativeApiService{Client: client}
 	prepaid, _, err := orders.Prepay(ctx, native.PrepayRequest{
 		Appid:       core.String(appid),
 		Mchid:       core.String(mchid),
@@ -94,11 +111,7 @@ func main() {
 		log.Fatal("no notification came")
 	}
 
-	// This one fetches the platform certificates by itself, with the APIv3 key.
-	byCertificates, err := core.NewClient(ctx, option.WithWechatPayAutoAuthCipher(
-		mchid, os.Getenv("WECHATPAY_SERIAL"), privateKey, os.Getenv("WECHATPAY_APIV3_KEY")))
-	must("a client with certificates", err)
-	refunds := refunddomestic.RefundsApiService{Client: byCertificates}
+	refunds := refunddomestic.RefundsApiService{Client: client}
 	refund, _, err := refunds.Create(ctx, refunddomestic.CreateRequest{
 		OutTradeNo:  core.String(outTradeNo),
 		OutRefundNo: core.String("R" + outTradeNo),
@@ -117,7 +130,7 @@ func main() {
 	expectState(ctx, orders, mchid, "REFUND")
 	log.Printf("refunded: %s", *refund.RefundId)
 
-	coupons := merchantexclusivecoupon.CouponApiService{Client: byPublicKey}
+	coupons := merchantexclusivecoupon.CouponApiService{Client: client}
 	_, result, err := coupons.QueryCoupon(ctx, merchantexclusivecoupon.QueryCouponRequest{
 		Appid:      core.String(appid),
 		Openid:     core.String("xsd3434454567676"),
@@ -126,7 +139,7 @@ func main() {
 	if err == nil || result.Response.StatusCode != http.StatusNotFound {
 		log.Fatalf("a coupon that does not exist: %v", err)
 	}
-	fmt.Println("the Go SDK: all as it should be")
+	fmt.Printf("the Go SDK with %s: all as it should be\n", os.Args[1])
 }
 
 // expectState queries the order and ends the program unless it is in this state.
