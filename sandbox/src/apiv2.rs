@@ -103,6 +103,11 @@ impl Call {
         self.fields.get(name)
     }
 
+    /// Whether it came to the paths of WeChat Pay's own sandbox.
+    pub(crate) fn is_trial(&self) -> bool {
+        false
+    }
+
     /// The merchant's number, in whichever field it stands.
     pub(crate) fn merchant(&self) -> &str {
         merchant(&self.fields)

@@ -280,6 +280,7 @@ mod bills;
 mod canned;
 mod catalogue;
 mod clock;
+mod codepay;
 mod control;
 mod coupons;
 mod deliver;
@@ -289,6 +290,7 @@ mod fields;
 mod gateway;
 mod json;
 mod keys;
+mod limits;
 mod media;
 mod merchant;
 mod misbehaviour;
@@ -302,6 +304,7 @@ mod received;
 mod refunds;
 mod route;
 mod trouble;
+mod voucher;
 mod xml;
 
 use std::convert::Infallible;
@@ -322,7 +325,7 @@ use crate::accept::Server;
 use crate::endpoint::Endpoint;
 use crate::gateway::{Gateway, Settings};
 use crate::keys::Padding;
-use crate::orders::{NotPaid, RefundState};
+use crate::orders::{NotPaid, Payer, RefundState};
 
 pub use crate::canned::CannedAnswer;
 pub use crate::merchant::Merchant;
@@ -697,12 +700,39 @@ impl Sandbox {
         out_trade_no: impl AsRef<str>,
         openid: impl AsRef<str>,
     ) -> io::Result<String> {
-        pay(
-            &self.gateway,
-            keys::MCHID,
-            out_trade_no.as_ref(),
-            openid.as_ref(),
-        )
+        let payer = Payer {
+            openid: openid.as_ref(),
+            ..Payer::default()
+        };
+        pay(&self.gateway, keys::MCHID, out_trade_no.as_ref(), payer)
+    }
+
+    /// Has the user pay an order with a coupon of WeChat Pay's (代金券) over so many fen, and the rest
+    /// with money. `coupon_type` is `CASH`, which the merchant gets, too, or `NOCASH`, which it goes
+    /// without. The order and its refunds then say so in `promotion_detail` and their amounts.
+    ///
+    /// # Errors
+    ///
+    /// As [`pay`](Self::pay), and [`InvalidInput`](io::ErrorKind::InvalidInput) when the coupon is
+    /// neither, or over nothing or more than the order.
+    pub fn pay_with_coupon(
+        &self,
+        out_trade_no: impl AsRef<str>,
+        coupon_type: impl AsRef<str>,
+        amount: u64,
+    ) -> io::Result<String> {
+        let kind = voucher::Kind::named(coupon_type.as_ref()).filter(|_| amount > 0);
+        let Some(kind) = kind else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a coupon is CASH or NOCASH, and over at least one fen",
+            ));
+        };
+        let payer = Payer {
+            coupon: Some((kind, amount)),
+            ..Payer::default()
+        };
+        pay(&self.gateway, keys::MCHID, out_trade_no.as_ref(), payer)
     }
 
     /// Has the user fail to pay an order: for want of money, a wrong password, or a change of mind.
@@ -717,8 +747,33 @@ impl Sandbox {
         out_trade_no: impl AsRef<str>,
         reason: impl AsRef<str>,
     ) -> io::Result<()> {
-        let (number, reason) = (out_trade_no.as_ref(), reason.as_ref());
-        pay_fails(&self.gateway, keys::MCHID, number, reason)
+        self.pay_fails_by(out_trade_no, "", reason)
+    }
+
+    /// Has the user of this `openid` fail to pay an order, as [`pay_fails`](Self::pay_fails) does.
+    /// Whoever scans a `code_url` first is the only one who can pay it.
+    ///
+    /// # Errors
+    ///
+    /// As [`pay_by`](Self::pay_by).
+    pub fn pay_fails_by(
+        &self,
+        out_trade_no: impl AsRef<str>,
+        openid: impl AsRef<str>,
+        reason: impl AsRef<str>,
+    ) -> io::Result<()> {
+        let (number, openid) = (out_trade_no.as_ref(), openid.as_ref());
+        pay_fails(&self.gateway, keys::MCHID, number, openid, reason.as_ref())
+    }
+
+    /// Takes this much, in fen, out of the test merchant's balance. What it doesn't have any more, it
+    /// can't refund: that is 403 `NOT_ENOUGH`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when there is less.
+    pub fn withdraw(&self, amount: u64) -> io::Result<()> {
+        withdraw(&self.gateway, keys::MCHID, amount)
     }
 
     /// Ends a refund of the test merchant's that is in process or abnormal: `SUCCESS`, `CLOSED` or
@@ -1044,6 +1099,17 @@ impl Builder {
         self
     }
 
+    /// Keeps to the rates that WeChat Pay has published, which are counted by the sandbox's clock, and
+    /// answers what is over them with 429 `FREQUENCY_LIMITED`: 150 refunds and 6 refused ones a
+    /// second, of payments older than a month 5,000 a minute, a minute between two refunds of one
+    /// order; 500 orders of JSAPI and 33 payments by code a second; of coupons 500 uses and 500
+    /// associations a second, and 1,000 new stocks a minute. Without this there is no limit: tests
+    /// are faster than shops.
+    pub fn limits(mut self) -> Self {
+        self.settings.limits = true;
+        self
+    }
+
     /// Starts the gateway. It needs no runtime: any executor may await this.
     ///
     /// # Errors
@@ -1118,9 +1184,14 @@ impl Builder {
 }
 
 /// Has the user pay an order.
-fn pay(gateway: &Gateway, merchant: &str, out_trade_no: &str, openid: &str) -> io::Result<String> {
+fn pay(
+    gateway: &Gateway,
+    merchant: &str,
+    out_trade_no: &str,
+    payer: Payer<'_>,
+) -> io::Result<String> {
     let order = gateway
-        .pay(merchant, out_trade_no, openid)
+        .pay(merchant, out_trade_no, payer)
         .map_err(|why| unpaid(out_trade_no, why))?;
     let payment = order.payment.map(|payment| payment.transaction_id);
     Ok(payment.unwrap_or_default())
@@ -1131,13 +1202,31 @@ fn pay_fails(
     gateway: &Gateway,
     merchant: &str,
     out_trade_no: &str,
+    openid: &str,
     reason: &str,
 ) -> io::Result<()> {
     let is_cancelled = reason == "USER_CANCEL";
     let orders = &gateway.business.orders;
     orders
-        .fail(merchant, out_trade_no, is_cancelled, gateway.clock.now())
+        .fail(
+            merchant,
+            out_trade_no,
+            openid,
+            is_cancelled,
+            gateway.clock.now(),
+        )
         .map_err(|why| unpaid(out_trade_no, why))
+}
+
+/// Takes money out of a merchant's balance.
+fn withdraw(gateway: &Gateway, merchant: &str, amount: u64) -> io::Result<()> {
+    let withdrawn = gateway.business.orders.withdraw(merchant, amount);
+    withdrawn.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("the merchant {merchant} has less than {amount} fen"),
+        )
+    })
 }
 
 fn unpaid(out_trade_no: &str, why: NotPaid) -> io::Error {

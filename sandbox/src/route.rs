@@ -8,6 +8,7 @@ use crate::apiv2::{Apiv2, unescape};
 use crate::authenticate;
 use crate::bills::Bills;
 use crate::catalogue;
+use crate::codepay;
 use crate::coupons::{Counter, Coupons};
 use crate::fields::Refusal;
 use crate::media;
@@ -30,11 +31,12 @@ pub(crate) struct Business {
 }
 
 impl Business {
-    pub(crate) fn new(random: &Random) -> Self {
+    /// `is_limited` has WeChat Pay's rates kept.
+    pub(crate) fn new(random: &Random, is_limited: bool) -> Self {
         Self {
             coupons: Coupons::default(),
             bills: Bills::default(),
-            orders: Orders::new(random.fork("orders")),
+            orders: Orders::new(random.fork("orders"), is_limited),
             apiv2: Apiv2::default(),
             random: random.fork("business"),
         }
@@ -157,6 +159,12 @@ impl Business {
         let segments: Vec<String> = rest.split('/').map_while(unescape).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         Some(match segments.as_slice() {
+            ["codepay"] => post(request, || {
+                codepay::charge(request, caller, merchant, orders, now)
+            }),
+            ["out-trade-no", number, "reverse"] => post(request, || {
+                codepay::reverse(request, caller, number, merchant, orders, now)
+            }),
             ["out-trade-no", number] => {
                 let number = Number::OutTradeNo(number);
                 only(&Method::GET, request, || {
@@ -178,7 +186,7 @@ impl Business {
 }
 
 /// What the gateway has.
-const KNOWN: &str = "v3/pay/transactions and v3/pay/partner/transactions (native, jsapi, app, h5, out-trade-no, id, close), v3/refund/domestic/refunds, v3/marketing/busifavor (stocks, coupons, users, callbacks), v3/bill (tradebill, fundflowbill), v3/certificates and uploads of media";
+const KNOWN: &str = "v3/pay/transactions and v3/pay/partner/transactions (native, jsapi, app, h5, codepay, out-trade-no, id, close, reverse), v3/refund/domestic/refunds, v3/marketing/busifavor (stocks, coupons, users, callbacks), v3/bill (tradebill, fundflowbill), v3/certificates and uploads of media";
 
 /// WeChat Pay has no such endpoint, or the gateway has not yet.
 fn unknown(request: &Received) -> Answer {

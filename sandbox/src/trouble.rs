@@ -159,7 +159,8 @@ pub(crate) fn refund_end(request: &Received, out_refund_no: &str) -> RefundState
 fn is_own_word(request: &Received, code: &str) -> bool {
     let path = request.path();
     let is_refund = path.starts_with("/v3/refund/domestic/refunds") || path == "/secapi/pay/refund";
-    (path == "/pay/micropay" && MICROPAY.contains(&code)) || (is_refund && end(code).is_some())
+    let is_by_code = path.ends_with("/pay/micropay") || path.ends_with("/transactions/codepay");
+    (is_by_code && MICROPAY.contains(&code)) || (is_refund && end(code).is_some())
 }
 
 /// The trouble that a request of APIv3 asks for.

@@ -116,8 +116,14 @@ fn ended(refund: &Refund) -> Fields {
         ("refund_recv_accout", "支付用户零钱".to_owned()),
         ("refund_request_source", "API".to_owned()),
         ("refund_status", status(refund).to_owned()),
-        ("settlement_refund_fee", refund.amount.to_string()),
-        ("settlement_total_fee", refund.total.to_string()),
+        (
+            "settlement_refund_fee",
+            refund.shares().settlement.to_string(),
+        ),
+        (
+            "settlement_total_fee",
+            refund.order_shares().settlement.to_string(),
+        ),
         ("success_time", spaced(refund.at)),
         ("total_fee", refund.total.to_string()),
         ("transaction_id", refund.transaction_id.clone()),
