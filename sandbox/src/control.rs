@@ -17,7 +17,7 @@ use crate::orders::{Book, Order, Payer, Refund, RefundState, TradeState};
 use crate::received::{Peer, Received};
 use crate::trouble::{self, Rule};
 use crate::voucher;
-use crate::{end_refund, pay, pay_fails, withdraw};
+use crate::{delete_coupon, end_refund, pay, pay_fails, set_stock_state, withdraw};
 
 /// Whether a request is one of these.
 pub(crate) fn is_control(path: &str) -> bool {
@@ -174,6 +174,17 @@ fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
             ended.map_err(|error| refused(&error))?;
             Ok(json!({}))
         }
+        ("POST", "/delete_coupon") => {
+            let code = call.needs("coupon_code")?;
+            let deleted = delete_coupon(gateway, call.merchant(), code);
+            deleted.map_err(|error| refused(&error))?;
+            Ok(json!({}))
+        }
+        ("POST", "/set_stock_state") => {
+            let (id, state) = (call.needs("stock_id")?, call.needs("stock_state")?);
+            set_stock_state(gateway, id, state).map_err(|error| refused(&error))?;
+            Ok(json!({}))
+        }
         ("POST", "/withdraw") => {
             let amount = call.0.get("amount").and_then(Value::as_u64);
             let amount = amount.ok_or_else(|| bad("amount is no number of fen"))?;
@@ -230,14 +241,15 @@ fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
 fn unknown(path: &str) -> Refusal {
     let allow = match path {
         "/health" | "/received" | "/deliveries" => "GET",
-        "/pay" | "/pay_fails" | "/end_refund" | "/withdraw" | "/notify" | "/probe" => "POST",
+        "/pay" | "/pay_fails" | "/end_refund" | "/withdraw" | "/delete_coupon"
+        | "/set_stock_state" | "/notify" | "/probe" => "POST",
         "/clock" => "GET, POST",
         "/state" => "GET, DELETE",
         "/rules" => "POST, DELETE",
         _ => {
             return refuse(
                 StatusCode::NOT_FOUND,
-                "there are pay, pay_fails, end_refund, withdraw, notify, probe, clock, state, received, deliveries, rules and health",
+                "there are pay, pay_fails, end_refund, withdraw, delete_coupon, set_stock_state, notify, probe, clock, state, received, deliveries, rules and health",
             );
         }
     };

@@ -188,10 +188,12 @@ impl Gateway {
         let call = whole.then(|| apiv2::check(&request, merchants, &self.answers));
         match &call {
             Some(Ok(_)) => request.set_authenticated(),
-            Some(Err(apiv2::Refusal::Signature(mismatch))) => {
-                request.set_mismatch(mismatch.clone());
+            Some(Err(refusal)) => {
+                if let Some(mismatch) = refusal.mismatch() {
+                    request.set_mismatch(mismatch.clone());
+                }
             }
-            _ => {}
+            None => {}
         }
         self.note(request.clone());
         if let Some(answer) = misbehaviour.and_then(Misbehaviour::instead_of_any) {

@@ -322,6 +322,7 @@ use tokio::sync::{oneshot, watch};
 use wechatpay_chain::{Client, ClientBuilder};
 
 use crate::accept::Server;
+use crate::coupons::StockState;
 use crate::endpoint::Endpoint;
 use crate::gateway::{Gateway, Settings};
 use crate::keys::Padding;
@@ -764,6 +765,31 @@ impl Sandbox {
     ) -> io::Result<()> {
         let (number, openid) = (out_trade_no.as_ref(), openid.as_ref());
         pay_fails(&self.gateway, keys::MCHID, number, openid, reason.as_ref())
+    }
+
+    /// Has the user delete a coupon of `v3/marketing/busifavor` that the test merchant sent: it is
+    /// `DELETED` then, and can't be used.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) when there is none that could be used.
+    pub fn delete_coupon(&self, coupon_code: impl AsRef<str>) -> io::Result<()> {
+        delete_coupon(&self.gateway, keys::MCHID, coupon_code.as_ref())
+    }
+
+    /// Puts a stock of coupons into this state, as its owner does by hand: `RUNNING`, `PAUSED`,
+    /// `STOPED` or `UNAUDIT` (so spelled). It gives coupons while it is running.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) when there is no such stock, and
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for any other state.
+    pub fn set_stock_state(
+        &self,
+        stock_id: impl AsRef<str>,
+        stock_state: impl AsRef<str>,
+    ) -> io::Result<()> {
+        set_stock_state(&self.gateway, stock_id.as_ref(), stock_state.as_ref())
     }
 
     /// Takes this much, in fen, out of the test merchant's balance. What it doesn't have any more, it
@@ -1225,6 +1251,35 @@ fn withdraw(gateway: &Gateway, merchant: &str, amount: u64) -> io::Result<()> {
         io::Error::new(
             io::ErrorKind::InvalidInput,
             format!("the merchant {merchant} has less than {amount} fen"),
+        )
+    })
+}
+
+/// Has the user delete a coupon.
+fn delete_coupon(gateway: &Gateway, merchant: &str, coupon_code: &str) -> io::Result<()> {
+    let coupons = &gateway.business.coupons;
+    let deleted = coupons.delete(merchant, coupon_code, gateway.clock.now());
+    deleted.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no coupon {coupon_code:?} that could be used"),
+        )
+    })
+}
+
+/// Puts a stock of coupons into this state.
+fn set_stock_state(gateway: &Gateway, stock_id: &str, stock_state: &str) -> io::Result<()> {
+    let Some(state) = StockState::named(stock_state) else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("a stock is RUNNING, PAUSED, STOPED or UNAUDIT, not {stock_state:?}"),
+        ));
+    };
+    let set = gateway.business.coupons.set_state(stock_id, state);
+    set.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no stock {stock_id:?}"),
         )
     })
 }

@@ -6,7 +6,7 @@ use std::io;
 use wechatpay_chain::{Client, ClientBuilder};
 
 use crate::orders::Payer;
-use crate::{Sandbox, client, client_builder, end_refund, pay, pay_fails, withdraw};
+use crate::{Sandbox, client, client_builder, delete_coupon, end_refund, pay, pay_fails, withdraw};
 
 /// A merchant of a sandbox: see [`Sandbox::merchant`].
 #[derive(Clone, Copy)]
@@ -86,6 +86,15 @@ impl<'a> Merchant<'a> {
     ) -> io::Result<()> {
         let (number, status) = (out_refund_no.as_ref(), status.as_ref());
         end_refund(&self.sandbox.gateway, self.mchid, number, status)
+    }
+
+    /// Has the user delete a coupon of this merchant: as [`Sandbox::delete_coupon`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn delete_coupon(&self, coupon_code: impl AsRef<str>) -> io::Result<()> {
+        delete_coupon(&self.sandbox.gateway, self.mchid, coupon_code.as_ref())
     }
 
     /// Takes this much, in fen, out of this merchant's balance: as [`Sandbox::withdraw`].

@@ -34,7 +34,7 @@ impl Business {
     /// `is_limited` has WeChat Pay's rates kept.
     pub(crate) fn new(random: &Random, is_limited: bool) -> Self {
         Self {
-            coupons: Coupons::default(),
+            coupons: Coupons::new(is_limited),
             bills: Bills::default(),
             orders: Orders::new(random.fork("orders"), is_limited),
             apiv2: Apiv2::default(),
@@ -117,7 +117,23 @@ impl Business {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         Some(match segments.as_slice() {
             ["stocks"] => post(request, || coupons.create(counter)),
+            ["stocks", id] if request.method() == "PATCH" => coupons.patch(counter, id),
             ["stocks", id] => only(&Method::GET, request, || coupons.stock(id)),
+            ["stocks", id, "budget"] => {
+                only(&Method::PATCH, request, || coupons.budget(counter, id))
+            }
+            ["stocks", id, "couponcodes"] if request.method() == "GET" => {
+                coupons.codes(counter, id)
+            }
+            ["stocks", id, "couponcodes"] => post(request, || coupons.upload(counter, id)),
+            ["stocks", id, "couponcodes", code] if request.method() == "DELETE" => {
+                coupons.delete_code(counter, id, code)
+            }
+            ["stocks", id, "couponcodes", code] => {
+                only(&Method::GET, request, || coupons.code(counter, id, code))
+            }
+            ["coupons", "associate"] => post(request, || coupons.associate(counter)),
+            ["coupons", "disassociate"] => post(request, || coupons.disassociate(counter)),
             ["product-coupons", "send"] => post(request, || coupons.send(counter, true)),
             ["coupons", "send"] => post(request, || coupons.send(counter, false)),
             ["coupons", "use"] => post(request, || coupons.consume(counter)),

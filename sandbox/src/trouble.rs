@@ -85,9 +85,14 @@ const ACCIDENTS: [&str; 14] = [
     "CERTIFICATE_ROTATION",
 ];
 
+/// An answer that comes late.
+pub(crate) fn late() -> Misbehaviour {
+    Misbehaviour::Delay(LATE)
+}
+
 fn accident(name: &str) -> Option<Misbehaviour> {
     Some(match name {
-        "TIMEOUT" | "PAY_QUERY_TIMEOUT" => Misbehaviour::Delay(LATE),
+        "TIMEOUT" | "PAY_QUERY_TIMEOUT" => late(),
         "CUT_BEFORE_READ" => Misbehaviour::CutBeforeRead,
         "CUT" | "CUT_AFTER_READ" => Misbehaviour::CutAfterRead,
         "CUT_IN_ANSWER" => Misbehaviour::CutInAnswer,
@@ -158,7 +163,8 @@ pub(crate) fn refund_end(request: &Received, out_refund_no: &str) -> RefundState
 /// Where the code stands that a request asks for.
 fn is_own_word(request: &Received, code: &str) -> bool {
     let path = request.path();
-    let is_refund = path.starts_with("/v3/refund/domestic/refunds") || path == "/secapi/pay/refund";
+    let is_refund =
+        path.starts_with("/v3/refund/domestic/refunds") || path.ends_with("/pay/refund");
     let is_by_code = path.ends_with("/pay/micropay") || path.ends_with("/transactions/codepay");
     (is_by_code && MICROPAY.contains(&code)) || (is_refund && end(code).is_some())
 }

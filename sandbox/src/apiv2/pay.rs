@@ -1,6 +1,7 @@
 //! Orders, payments by code and refunds.
 
 use crate::apiv2::notification::status;
+use crate::apiv2::trial::World;
 use crate::apiv2::{Call, Said};
 use crate::clock::{compact, from_compact, spaced};
 use crate::codepay::{is_auth_code, outcome};
@@ -191,7 +192,13 @@ pub(super) fn paid(mut fields: Fields, order: &Order) -> Fields {
 }
 
 pub(super) fn order_query(call: &Call, orders: &Orders, now: i64) -> Result<Fields, Said> {
-    let number = number(call)?;
+    let number = match call.world {
+        World::New => {
+            needs(call, &["out_trade_no"])?;
+            Number::OutTradeNo(call.get("out_trade_no"))
+        }
+        World::Real | World::Old => number(call)?,
+    };
     let Some(order) = orders.find(call.merchant(), number, now) else {
         return Ok(call.refuse("ORDERNOTEXIST", "order not exist"));
     };
@@ -234,15 +241,13 @@ pub(super) fn micropay(
     orders: &Orders,
     now: i64,
 ) -> Result<Fields, Said> {
-    let needed = [
-        "appid",
-        "body",
-        "out_trade_no",
-        "total_fee",
-        "spbill_create_ip",
-        "auth_code",
-    ];
-    needs(call, &needed)?;
+    needs(
+        call,
+        &["appid", "body", "out_trade_no", "total_fee", "auth_code"],
+    )?;
+    if call.world != World::New {
+        needs(call, &["spbill_create_ip"])?;
+    }
     let draft = draft(call, TradeType::Micropay)?;
     let code = call.get("auth_code");
     if !is_auth_code(code) {
@@ -375,7 +380,10 @@ pub(super) fn refund_query(call: &Call, orders: &Orders) -> Result<Fields, Said>
         .take(REFUNDS_IN_ANSWER);
     let shown: Vec<_> = shown.collect();
     let Some(first) = shown.first() else {
-        return Ok(call.refuse("REFUNDNOTEXIST", "not exist"));
+        return Ok(match call.world {
+            World::Old => call.refuse("ORDERNOTEXIST", "order not exist"),
+            World::Real | World::New => call.refuse("REFUNDNOTEXIST", "not exist"),
+        });
     };
     let sum: u64 = shown.iter().map(|refund| refund.amount).sum();
     let mut fields = call

@@ -51,7 +51,10 @@ fn by_code_of(shop: &Shop, out_trade_no: &str) -> Value {
 
 /// What a user shows for it.
 fn auth_code(out_trade_no: &str) -> String {
-    let digits = out_trade_no.bytes().rev().map(|byte| (byte % 10).to_string());
+    let digits = out_trade_no
+        .bytes()
+        .rev()
+        .map(|byte| (byte % 10).to_string());
     let digits: String = digits.take(16).collect();
     format!("13{digits}")
 }
