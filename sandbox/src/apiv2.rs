@@ -170,8 +170,10 @@ impl Call {
     }
 }
 
-/// What an endpoint says unsigned.
+/// What an endpoint says otherwise than signed and known.
 enum Said {
+    /// Signed, but nobody has seen it.
+    Presumed(Fields),
     /// What is unsigned by design.
     Unsigned(Fields),
     /// The request as such is wrong, for this reason.
@@ -183,7 +185,7 @@ enum Said {
 impl Said {
     fn answer(self) -> Answer {
         match self {
-            Self::Unsigned(fields) => answer(StatusCode::OK, &fields),
+            Self::Presumed(fields) | Self::Unsigned(fields) => answer(StatusCode::OK, &fields),
             Self::Wrong(message) => wrong(&message),
             Self::Other(content_type, body) => {
                 let mut headers = HeaderMap::new();
@@ -237,6 +239,9 @@ impl Apiv2 {
         };
         match business {
             Ok(fields) => answer(StatusCode::OK, &call.sign(fields, misbehaviour)),
+            Err(Said::Presumed(fields)) => {
+                answer(StatusCode::OK, &call.sign(fields, misbehaviour)).shape()
+            }
             Err(said) => said.answer(),
         }
     }
@@ -459,7 +464,7 @@ fn unknown(path: &str) -> Answer {
 
 /// The error that [`Misbehaviour::Status`] asks for.
 pub(crate) fn refusal(call: &Call, status: StatusCode, code: &str, message: &str) -> Answer {
-    answer(status, &call.sign(call.refuse(code, message), None))
+    answer(status, &call.sign(call.refuse(code, message), None)).shape()
 }
 
 fn answer(status: StatusCode, fields: &Fields) -> Answer {

@@ -296,7 +296,8 @@ impl Coupons {
             ("", Some(_)) => random.text(b"0123456789", 22),
             (code, _) => code.to_owned(),
         };
-        if state.coupons.contains_key(&key(merchant, &code)) {
+        // Without a stock there are no rules.
+        if stock.is_some() && state.coupons.contains_key(&key(merchant, &code)) {
             let status = StatusCode::BAD_REQUEST;
             return Err(presume(status, "RESOURCE_ALREADY_EXISTS", "券code已存在"));
         }

@@ -170,7 +170,8 @@ impl Gateway {
             None => route::too_large(),
             Some(Err(refusal)) => refusal.answer(),
             Some(Ok(())) => match misbehaviour.and_then(Misbehaviour::instead) {
-                Some(answer) => answer,
+                // Nothing led to it.
+                Some(answer) => answer.shape(),
                 None => self.answer(&request, misbehaviour, now),
             },
         }

@@ -682,6 +682,9 @@ impl Sandbox {
     /// Has the user pay an order of the test merchant, whichever API it came by, and returns its
     /// `transaction_id`. A payment by code that waits for the user's password is paid so, too.
     ///
+    /// Instead of the order's number, here and wherever a user acts, its `code_url` can be given: the
+    /// latest one, as earlier ones are void.
+    ///
     /// # Errors
     ///
     /// [`NotFound`](io::ErrorKind::NotFound) when there is no such order, and
@@ -1209,13 +1212,18 @@ impl Builder {
     }
 }
 
+/// The number of the order that is meant: by that number, or by the code_url that is scanned.
+fn meant(gateway: &Gateway, merchant: &str, order: &str) -> io::Result<String> {
+    if !order.starts_with("weixin://") {
+        return Ok(order.to_owned());
+    }
+    let number = gateway.business.orders.scanned(merchant, order);
+    number.ok_or_else(|| unpaid(order, NotPaid::Void))
+}
+
 /// Has the user pay an order.
-fn pay(
-    gateway: &Gateway,
-    merchant: &str,
-    out_trade_no: &str,
-    payer: Payer<'_>,
-) -> io::Result<String> {
+fn pay(gateway: &Gateway, merchant: &str, order: &str, payer: Payer<'_>) -> io::Result<String> {
+    let out_trade_no = &meant(gateway, merchant, order)?;
     let order = gateway
         .pay(merchant, out_trade_no, payer)
         .map_err(|why| unpaid(out_trade_no, why))?;
@@ -1227,10 +1235,11 @@ fn pay(
 fn pay_fails(
     gateway: &Gateway,
     merchant: &str,
-    out_trade_no: &str,
+    order: &str,
     openid: &str,
     reason: &str,
 ) -> io::Result<()> {
+    let out_trade_no = &meant(gateway, merchant, order)?;
     let is_cancelled = reason == "USER_CANCEL";
     let orders = &gateway.business.orders;
     orders

@@ -386,10 +386,10 @@ impl Notifier {
                     }
                 }
             }
-            if state.deliveries.len() >= self.kept {
+            state.deliveries.push_back(delivery);
+            if state.deliveries.len() > self.kept {
                 state.deliveries.pop_front();
             }
-            state.deliveries.push_back(delivery);
         });
         self.work.notify_one();
         self.done.notify_waiters();

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{compact, day};
 use crate::limits::{Limits, Rate};
+use crate::payments;
 use crate::random::Random;
 use crate::voucher::{self, Voucher};
 
@@ -890,6 +891,18 @@ impl Orders {
                 Ok(())
             }
         }
+    }
+
+    /// The number of the order whose code_url this is; earlier ones of it are void.
+    pub(crate) fn scanned(&self, merchant: &str, code_url: &str) -> Option<String> {
+        let state = self.lock();
+        let mut orders = state.orders.iter();
+        let found = orders.find(|((owner, _), order)| {
+            owner == merchant
+                && order.draft.trade_type == TradeType::Native
+                && payments::code_url(&order.prepay_id) == code_url
+        });
+        found.map(|((_, out_trade_no), _)| out_trade_no.clone())
     }
 
     /// Has the user pay an order.

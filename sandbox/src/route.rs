@@ -216,12 +216,12 @@ fn unknown(request: &Received) -> Answer {
             None,
             number::NOT_FOUND,
         )
-        .without_fidelity();
+        .shape();
     }
     let mut methods = methods.iter().map(Method::as_str);
     if !methods.clone().any(|known| known == request.method()) {
         let method = methods.next().unwrap_or_default();
-        return wrong_method(method).without_fidelity();
+        return wrong_method(method);
     }
     let message = format!(
         "the sandbox has no answer for {} {path}: give it one with Sandbox::answer; of APIv3 it has {KNOWN}",
@@ -257,13 +257,14 @@ fn only(
 
 /// The request should have this method.
 fn wrong_method(method: &str) -> Answer {
-    let mut answer = Answer::error(
+    let answer = Answer::error(
         StatusCode::METHOD_NOT_ALLOWED,
         "METHOD_NOT_ALLOWED",
         &format!("不支持的HTTP方法，请使用{method}"),
         None,
         number::OTHER,
     );
+    let mut answer = answer.shape();
     if let Ok(method) = HeaderValue::from_str(method) {
         answer.headers.insert(ALLOW, method);
     }
@@ -316,4 +317,5 @@ pub(crate) fn too_large() -> Answer {
         None,
         number::OTHER,
     )
+    .shape()
 }

@@ -135,7 +135,10 @@ pub(super) fn unified_order(call: &Call, orders: &Orders, now: i64) -> Result<Fi
         Err(NotPlaced::Different | NotPlaced::Closed | NotPlaced::Burnt) => {
             call.refuse("INVALID_REQUEST", "201 商户订单号重复")
         }
-        Err(NotPlaced::Expired) => call.refuse("INVALID_REQUEST", "该订单已失效"),
+        Err(NotPlaced::Expired) => {
+            let fields = call.refuse("INVALID_REQUEST", "该订单已失效");
+            return Err(Said::Presumed(fields));
+        }
     })
 }
 
@@ -332,7 +335,11 @@ pub(super) fn refund(
                 NotRefunded::TooMany => ("INVALID_REQUEST", "该订单退款次数已达上限"),
                 NotRefunded::TooLate => ("TRADE_OVERDUE", "订单已经超过退款期限"),
             };
-            return Ok(call.refuse(code, description));
+            let fields = call.refuse(code, description);
+            return match refused {
+                NotRefunded::TooMany | NotRefunded::TooSoon => Err(Said::Presumed(fields)),
+                _ => Ok(fields),
+            };
         }
     };
     if let Some(ended) = &applied.ended {

@@ -204,7 +204,14 @@ async fn section_2a_to_order() {
     let mut shop = Shop::open().await;
     let body = order(&shop.sandbox);
     let first = shop.post(NATIVE, &body).await.json();
-    assert_ne!(first, shop.post(NATIVE, &body).await.json());
+    let second = shop.post(NATIVE, &body).await.json();
+    assert_ne!(first, second);
+    let [first, second] = [first, second].map(|answer| answer["code_url"].to_string());
+    let refused = shop.sandbox.pay(first.trim_matches('"')).unwrap_err();
+    assert!(refused.to_string().ends_with("该订单已失效，请重新下单"));
+    shop.sandbox.pay(second.trim_matches('"')).unwrap();
+    let body = order(&shop.sandbox);
+    shop.post(NATIVE, &body).await;
     let answer = shop.post("/v3/pay/transactions/app", &body).await;
     assert_is(&answer, (400, "INVALID_REQUEST", REENTRY), "another type");
     // `time_expire` may not change.

@@ -285,9 +285,14 @@ async fn section_8d_the_newer_sandbox_goes_by_the_amount() {
         assert_eq!(said(&found), "FAIL 缺少参数");
     }
     // It has no more than these two.
-    let pairs = order("number-1", "1");
-    let refused = status(sandbox, &key, "/xdc/apiv2sandbox/pay/refund", &pairs).await;
-    assert_eq!(refused, 501);
+    for (path, expected) in [
+        (ASK_NEW, (200, "state")),
+        ("/xdc/apiv2sandbox/pay/refund", (501, "")),
+    ] {
+        let asked = [("out_trade_no", "number-1")];
+        let (status, fidelity) = status(sandbox, &key, path, &asked).await;
+        assert_eq!((status, &*fidelity), expected, "{path}");
+    }
 }
 
 #[tokio::test]
