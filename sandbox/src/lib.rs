@@ -29,9 +29,9 @@
 //!
 //! # Orders, refunds and coupons
 //!
-//! What WeChat Pay remembers, the sandbox remembers: a merchant's orders (native, JSAPI, app, H5, also
-//! a partner's), its refunds, and the coupons of `v3/marketing/busifavor`. Of each it has the states,
-//! the codes and the messages, and it answers what was given. [`pay`](Sandbox::pay) is the user at
+//! What WeChat Pay remembers, the sandbox remembers: a merchant's orders (native, JSAPI, app, H5, by
+//! code, also a partner's), its refunds, and the stocks and coupons of `v3/marketing/busifavor`. Of
+//! each it has the states, the codes and the messages, and it answers what was given. [`pay`](Sandbox::pay) is the user at
 //! the other end, and the merchant's own server on loopback is told:
 //!
 //! ```
@@ -66,17 +66,23 @@
 //! 15 times within a day and 4 minutes. [`advance`](Sandbox::advance) moves the sandbox's clock, by
 //! which orders expire, too; signatures keep to the real time. Notifications go over plain http to
 //! addresses on loopback, and to the names given to [`Builder::allow_notify`]; no redirect is
-//! followed. [`notify`](Sandbox::notify) tells of anything else, and [`probe`](Sandbox::probe)
+//! followed. An order may name an `https` address, as a real one should, but nothing is sent there:
+//! the sandbox has no authorities to trust. That, too, is in [`deliveries`](Sandbox::deliveries). [`notify`](Sandbox::notify) tells of anything else, and [`probe`](Sandbox::probe)
 //! sends one that must be refused.
 //!
 //! A refund is `PROCESSING` in the answer to its application and has ended after it, with success
 //! unless the application asks for `REFUND_ABNORMAL`, `REFUND_CLOSED` or `REFUND_PROCESSING`, as
 //! below.
 //!
+//! [`pay_with_coupon`](Sandbox::pay_with_coupon) has the user pay a part with a coupon of WeChat
+//! Pay's, which the order and its refunds then show. [`withdraw`](Sandbox::withdraw) leaves a merchant
+//! with less than it would refund, [`set_stock_state`](Sandbox::set_stock_state) and
+//! [`delete_coupon`](Sandbox::delete_coupon) do what is done by hand, and [`Builder::limits`] keeps to
+//! the rates that WeChat Pay has published.
+//!
 //! Every answer says in `Sandbox-Fidelity` how far it is WeChat Pay's: `state` where it is documented
-//! or was seen, with what led to it, and `shape` where only its form is. An endpoint of APIv3 that
-//! the sandbox doesn't have is answered with 501, and one that doesn't exist with 404, neither of
-//! which says so.
+//! or was seen, with what led to it, and `shape` where only its form is, or where it was asked for. An
+//! endpoint that the sandbox doesn't have is answered with 501, which alone doesn't say so.
 //!
 //! # Trouble on request
 //!
@@ -114,8 +120,10 @@
 //! # For any language
 //!
 //! The same port serves `/_sandbox/`, without signatures, in JSON: POST `pay` and `pay_fails` (with
-//! an `out_trade_no`, and perhaps `mchid`, `openid`, `reason`), POST `end_refund` (`out_refund_no`,
-//! `status`), POST `notify` (`event_type`, `data`, `url`) and `probe` (`url`), GET `clock` and POST
+//! an `out_trade_no`, or the `code_url` as such, and perhaps `mchid`, `openid`, `reason`, and a `coupon`
+//! of a `type`, `CASH` or `NOCASH`, and an `amount`), POST `end_refund` (`out_refund_no`, `status`),
+//! `withdraw` (`amount`), `set_stock_state` (`stock_id`, `stock_state`) and `delete_coupon`
+//! (`coupon_code`), POST `notify` (`event_type`, `data`, `url`) and `probe` (`url`), GET `clock` and POST
 //! `clock` (`advance`, in seconds), GET `state` (orders, refunds, coupons, and each merchant's
 //! payments, refunds and balance), DELETE `state`, GET `received`, `deliveries` and `health`, POST
 //! `rules` (`endpoint`, `trouble`, and perhaps `after`, `times`, `probability`) and DELETE `rules`.
@@ -236,10 +244,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A payment by code succeeds at once, unless the request has the header
+//! A payment by code, also one of APIv3, succeeds at once, unless the request has the header
 //! `Wechatpay-Negative-Test` or its `out_trade_no` begins with `SANDBOX_`: with
 //! `MICROPAY_USERPAYING` or `SANDBOX_USERPAYING_…` the user has to type a password, which
 //! [`pay`](Sandbox::pay) does, and with `MICROPAY_PAYERROR` or `SANDBOX_PAYERROR_…` it fails.
+//!
+//! WeChat Pay's own sandboxes are here, too, for SDKs that have a switch for them. Under `sandboxnew/`
+//! are the paths of `pay/` and `secapi/pay/`, and under `xdc/apiv2sandbox/` `pay/micropay` and
+//! `pay/orderquery`. They sign with a key of their own, from `sandboxnew/pay/getsignkey` and
+//! `xdc/apiv2getsignkey/sign/getsignkey`, and the amount decides: 2 fen are paid with a coupon over 1,
+//! 3 fen with two coupons. Their orders are among the merchant's others.
 //!
 //! TLS asks every client for a certificate, and takes any and none. What moves money out needs that
 //! of the merchant, under `secapi/`, `mmpaymkttransfers/` and `mmpaysptrans/`, and is answered with
@@ -828,7 +842,8 @@ impl Sandbox {
     /// the event's own schedule until it is acknowledged, as what becomes of orders is.
     ///
     /// `event_type` is such as `COUPON.SEND`, and `data` what gets encrypted. What comes of it is in
-    /// [`deliveries`](Self::deliveries).
+    /// [`deliveries`](Self::deliveries), also that nothing was sent because the URL is neither on
+    /// loopback nor [allowed](Builder::allow_notify), or is `https`.
     pub fn notify(
         &self,
         event_type: impl AsRef<str>,
@@ -1121,8 +1136,8 @@ impl Builder {
         self
     }
 
-    /// Notifications may go to the server of this name, wherever it is. Without this they go to
-    /// addresses on loopback only, whatever the name.
+    /// Notifications may go to the server of this name, wherever it is, over plain http. Without this
+    /// they go to addresses on loopback only, whatever the name.
     pub fn allow_notify(mut self, host: impl Into<String>) -> Self {
         self.settings.allowed.push(host.into());
         self

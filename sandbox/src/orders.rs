@@ -1290,4 +1290,57 @@ mod tests {
         let of_other = RefundNumber::Order(Number::OutTradeNo("B"));
         assert!(orders.refunds(MERCHANT, of_other).is_empty());
     }
+
+    #[test]
+    fn rates_are_kept_where_they_are_wanted() {
+        let orders = Orders::new(Random::new(1), true);
+        let month = NOW + 31 * DAY;
+        let give_back = |number: &str, at: i64| {
+            let refunded = orders.refund(MERCHANT, refund(number, number, 1), at);
+            refunded.err()
+        };
+        for index in 0..5_001_u32 {
+            let number = index.to_string();
+            orders
+                .place(MERCHANT, draft(&number, TradeType::Native), NOW)
+                .unwrap();
+            orders
+                .pay(MERCHANT, &number, Payer::default(), NOW)
+                .unwrap();
+        }
+        // 150 a second of payments that are not old.
+        for index in 0..150 {
+            assert_eq!(give_back(&index.to_string(), NOW), None);
+        }
+        assert_eq!(give_back("150", NOW), Some(NotRefunded::TooFast));
+        // 5,000 a minute of those that are.
+        let minute = month - month.rem_euclid(60);
+        for index in 0..5_000_i64 {
+            let number = (index + 1).to_string();
+            let draft = RefundDraft {
+                out_refund_no: &format!("late{number}"),
+                ..refund(&number, "", 1)
+            };
+            let refunded = orders.refund(MERCHANT, draft, minute + index / 149);
+            assert!(refunded.is_ok(), "{index} {refunded:?}");
+        }
+        let late = refund("0", "late0", 1);
+        let refused = orders.refund(MERCHANT, late.clone(), minute + 59);
+        assert_eq!(refused.unwrap_err(), NotRefunded::TooFastForOld);
+        assert!(orders.refund(MERCHANT, late, minute + 60).is_ok());
+        // 33 payments by code and 500 orders of JSAPI a second.
+        for (trade_type, most) in [(TradeType::Micropay, 33), (TradeType::Jsapi, 500)] {
+            for index in 0..=most {
+                let number = format!("{}{index}", trade_type.name());
+                let draft = draft(&number, trade_type);
+                let is_done = if trade_type == TradeType::Jsapi {
+                    orders.place(MERCHANT, draft, NOW).is_ok()
+                } else {
+                    let charged = orders.charge(MERCHANT, draft, &number, Charge::Paid, NOW);
+                    charged.is_ok()
+                };
+                assert_eq!(is_done, index < most, "{number}");
+            }
+        }
+    }
 }

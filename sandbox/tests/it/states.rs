@@ -214,6 +214,13 @@ async fn section_2a_to_order() {
     shop.post(NATIVE, &body).await;
     let answer = shop.post("/v3/pay/transactions/app", &body).await;
     assert_is(&answer, (400, "INVALID_REQUEST", REENTRY), "another type");
+    // The current table's words, which nobody has seen, and an old table's.
+    for (code, status) in [("OUT_TRADE_NO_USED", 403), ("ORDER_CLOSED", 400)] {
+        let text = body.to_string();
+        let headers = [("wechatpay-negative-test", code)];
+        let answer = shop.call_with("POST", NATIVE, &text, &headers).await;
+        assert_is(&answer, (status, code, ""), code);
+    }
     // `time_expire` may not change.
     let mut body = order(&shop.sandbox);
     body["time_expire"] = json!("2126-06-08T10:34:56+08:00");
@@ -259,6 +266,9 @@ async fn section_2b_to_ask() {
         let json = answer.json();
         assert_eq!(json["trade_state"], state, "{is:?}");
         assert_eq!(json["trade_state_desc"], description, "{is:?}");
+        for name in ["appid", "mchid", "out_trade_no"] {
+            assert!(json[name].is_string(), "{is:?} {name}");
+        }
         let is_paid = matches!(state, "SUCCESS" | "REFUND");
         for name in [
             "transaction_id",
@@ -704,8 +714,16 @@ async fn section_5b_rates_are_kept_where_a_test_wants_them() {
 async fn section_5c_to_ask_for_a_refund() {
     let mut shop = Shop::open().await;
     let unknown = (404, "RESOURCE_NOT_EXISTS", "退款单不存在");
-    let answer = shop.get(&format!("{REFUNDS}/R1")).await;
+    let target = format!("{REFUNDS}/R1");
+    let answer = shop.get(&target).await;
     assert_is(&answer, unknown, "unknown");
+    let headers = [("wechatpay-negative-test", "MCH_NOT_EXISTS")];
+    let answer = shop.call_with("GET", &target, "", &headers).await;
+    assert_is(
+        &answer,
+        (404, "MCH_NOT_EXISTS", ""),
+        "not 400, as for orders",
+    );
     let (number, _) = bring(&mut shop, Is::Paid).await;
     shop.refund(&number, "R1", 40).await;
     let answer = shop.get(&format!("{REFUNDS}/R1")).await;

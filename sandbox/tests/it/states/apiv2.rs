@@ -152,6 +152,13 @@ async fn section_8a_what_each_call_says_in_each_state() {
     }
     let closed = call_v2(sandbox, "/pay/closeorder", &asked).await;
     assert_eq!(closed["sub_mch_id"], "");
+    // Of both numbers WeChat Pay's own comes first.
+    let both = [
+        ("transaction_id", &*paid["transaction_id"]),
+        ("out_trade_no", "number-1"),
+    ];
+    let found = call_v2(sandbox, "/pay/orderquery", &both).await;
+    assert_eq!(found["out_trade_no"], number);
     let refund = [
         ("out_trade_no", &*number),
         ("out_refund_no", "R1"),
@@ -212,6 +219,37 @@ async fn section_8a_what_each_call_says_in_each_state() {
         let asked = [("out_refund_no", &*refund_no)];
         let found = call_v2(sandbox, "/pay/refundquery", &asked).await;
         assert_eq!(found["refund_status_0"], status);
+    }
+}
+
+#[tokio::test]
+async fn section_8b_any_code_is_reached_by_asking_for_it() {
+    let shop = Shop::open().await;
+    let sandbox = &shop.sandbox;
+    for (path, codes) in [
+        (
+            "/pay/unifiedorder",
+            &["NOAUTH", "ORDERCLOSED", "APPID_NOT_EXIST"][..],
+        ),
+        ("/pay/orderquery", &["SYSTEMERROR"]),
+        ("/pay/closeorder", &["ORDERCLOSED"]),
+        (
+            "/secapi/pay/refund",
+            &["BIZERR_NEED_RETRY", "NOTENOUGH", "USER_ACCOUNT_ABNORMAL"],
+        ),
+        ("/pay/refundquery", &["INVALID_TRANSACTIONID"]),
+        (
+            "/pay/micropay",
+            &["BANKERROR", "AUTHCODEEXPIRE", "NOTSUPORTCARD"],
+        ),
+    ] {
+        for code in codes {
+            let asked = [("out_trade_no", "number-1")];
+            let key = sandbox.secret();
+            let answer = call_with(sandbox, key, path, &asked, code).await;
+            assert_eq!(answer["result_code"], "FAIL");
+            assert_eq!(answer["err_code"], *code);
+        }
     }
 }
 

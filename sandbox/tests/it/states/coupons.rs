@@ -34,6 +34,15 @@ async fn send_to_stranger(shop: &mut Shop, stock_id: &str) -> Answer {
     coupon_call(shop, "product-coupons/send", &body).await
 }
 
+/// A coupon for this user.
+async fn send_to(shop: &mut Shop, stock_id: &str, openid: &str) -> String {
+    let mut body = sending(stock_id);
+    body["openid"] = json!(openid);
+    let answer = coupon_call(shop, "product-coupons/send", &body).await;
+    assert_is(&answer, (200, "", ""), openid);
+    answer.json()["coupon_code"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn section_9_coupons() {
     let mut shop = Shop::open().await;
@@ -129,6 +138,18 @@ async fn section_9_coupons() {
         (404, "RESOURCE_NOT_EXISTS", ""),
         "one unknown",
     );
+    // Before its validity.
+    let mut body = stock("WECHATPAY_MODE");
+    body["coupon_use_rule"]["coupon_available_time"]["wait_days_after_receive"] = json!(1);
+    let answer = coupon_call(shop, "stocks", &body).await;
+    let other = answer.json()["stock_id"].as_str().unwrap().to_owned();
+    let code = send_to(shop, &other, "oPatient").await;
+    let early = coupon_call(shop, "coupons/use", &using(&code, "U5")).await;
+    assert_is(&early, (403, "RULE_LIMIT", "券不在有效期"), "too early");
+    shop.sandbox.advance(DAY);
+    let answer = coupon_call(shop, "coupons/use", &using(&code, "U5")).await;
+    assert_is(&answer, (200, "", ""), "in its time");
+    assert_eq!(answer.json()["openid"], "oPatient");
     // After its validity.
     let other = create(shop).await;
     let answer = coupon_call(shop, "product-coupons/send", &sending(&other)).await;
