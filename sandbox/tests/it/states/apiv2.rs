@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use wechatpay_sandbox::Sandbox;
 
 use crate::apiv2::{call as call_v2, call_with, opens, said, status, verifies};
@@ -443,4 +444,35 @@ async fn section_8d_the_older_sandbox_has_its_own_key_and_words() {
     let heard = ear.heard();
     assert!(verifies(&key, &heard[0].body), "{heard:?}");
     assert!(opens(&key, &heard[1].body).contains("<out_refund_no>"));
+}
+
+#[tokio::test]
+async fn section_8d_a_client_switches_to_the_older_sandbox_by_its_key_alone() {
+    let shop = Shop::open().await;
+    let sandbox = &shop.sandbox;
+    let mchid = sandbox.mchid();
+    let client = sandbox.client();
+    let ask = client.chain("v2/sandboxnew/pay/getsignkey");
+    let answer = ask.post(json!({ "mch_id": mchid })).await.unwrap();
+    let key = answer.data().unwrap()["sandbox_signkey"].clone();
+    let builder = sandbox.client_builder().secret(key.as_str().unwrap());
+    let builder = builder.cert(sandbox.platform_serial(), sandbox.platform_public_key());
+    let client = builder.build().unwrap();
+    let number = nonce();
+    let fields = json!({
+        "appid": "wx8888888888888888", "mch_id": mchid, "body": "QQ公仔",
+        "out_trade_no": number, "total_fee": 101, "spbill_create_ip": "127.0.0.1",
+        "notify_url": ELSEWHERE, "trade_type": "NATIVE",
+    });
+    let place = client.chain("v2/sandboxnew/pay/unifiedorder").post(fields);
+    let placed = place.await.unwrap();
+    sandbox
+        .pay(placed.data().unwrap()["code_url"].as_str().unwrap())
+        .unwrap();
+    let fields = json!({
+        "appid": "wx8888888888888888", "mch_id": mchid, "out_trade_no": number,
+    });
+    let ask = client.chain("v2/sandboxnew/pay/orderquery").post(fields);
+    let found = ask.await.unwrap();
+    assert_eq!(found.data().unwrap()["trade_state"], "SUCCESS");
 }
