@@ -69,6 +69,7 @@ impl Bills {
             "hash_value": HASH,
             "download_url": format!("{base}v3/billdownload/file?token={token}"),
         }))
+        .shape()
     }
 
     /// Gives the file of a token, unsigned.
