@@ -656,9 +656,9 @@ impl ClientBuilder {
         self
     }
 
-    /// The proxy that all connections go through: `http://host:port`, whose way is CONNECT, or
-    /// `socks5://host:port`. User and password stand before the host, `http://user:password@host:port`,
-    /// percent-encoded.
+    /// The proxy that all connections go through: `http://host:port`, which is asked by CONNECT for plain
+    /// http, too, or `socks5://host:port`. User and password stand before the host,
+    /// `http://user:password@host:port`, percent-encoded.
     ///
     /// By default it is that of the environment, read once, when the client is built: `HTTPS_PROXY` for
     /// https; for plain http `HTTP_PROXY`, but not where `REQUEST_METHOD` is set, since in a CGI program
