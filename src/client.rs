@@ -641,9 +641,24 @@ impl ClientBuilder {
         self
     }
 
-    /// The proxy that all connections go through: `http://host:port`, whose way is CONNECT, or
-    /// `socks5://host:port`. User and password stand before the host, `http://user:password@host:port`,
-    /// percent-encoded.
+    /// The system's root certificates, beside the built-in ones; with the feature `native-roots`. They are
+    /// read by this call, and again by the next client's.
+    ///
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place, as elsewhere. A certificate there that can't
+    /// be a root is left out; where there is none, [`build`](Self::build) is an error.
+    #[cfg(feature = "native-roots")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "native-roots")))]
+    pub fn native_roots(mut self) -> Self {
+        match native_roots() {
+            Ok(roots) => self.roots.extend(roots),
+            Err(error) => self.remember(error),
+        }
+        self
+    }
+
+    /// The proxy that all connections go through: `http://host:port`, which is asked by CONNECT for plain
+    /// http, too, or `socks5://host:port`. User and password stand before the host,
+    /// `http://user:password@host:port`, percent-encoded.
     ///
     /// By default it is that of the environment, read once, when the client is built: `HTTPS_PROXY` for
     /// https; for plain http `HTTP_PROXY`, but not where `REQUEST_METHOD` is set, since in a CGI program
@@ -1314,6 +1329,27 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
         // The error's own text would hold the line that is broken.
         Err(_) => refuse(format!("{} bytes of broken PEM", pem.len())),
     }
+}
+
+/// The roots of the system that can be roots here.
+#[cfg(feature = "native-roots")]
+fn native_roots() -> Result<Vec<CertificateDer<'static>>> {
+    let found = rustls_native_certs::load_native_certs();
+    let (found, errors) = (found.certs, found.errors);
+    let mut store = rustls::RootCertStore::empty();
+    let roots: Vec<_> = found
+        .into_iter()
+        .filter(|root| store.add(root.clone()).is_ok())
+        .collect();
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    let why = errors.first().map(|error| format!(": {error}"));
+    Err(Error::config(
+        "native_roots",
+        format!("the system has none{}", why.unwrap_or_default()),
+        "root certificates where the system keeps them, or in the file that SSL_CERT_FILE names",
+    ))
 }
 
 /// PHP's array of settings; Guzzle's client options follow the rule of request options.

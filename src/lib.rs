@@ -176,6 +176,7 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | RSA by AWS-LC, about twice as fast as ring's, and OAEP; needs a C compiler |
+//! | `native-roots` | no | the system's root certificates, by `native_roots()` of the [`ClientBuilder`] |
 //! | `p12` | no | keys and certificates from PKCS#12 files |
 //!
 //! Without `aws-lc-rs` RSA is ring's, which has no encryption: `encrypt` and `decrypt` are absent. TLS

@@ -118,15 +118,11 @@ fn proxy(environment: Environment<'_>, names: [&'static str; 2]) -> Result<Strin
 /// Refuses what is no address of a proxy, and shows nothing of its credentials.
 fn check(setting: &'static str, address: &str) -> Result<()> {
     let refuse = |given: String| Err(Error::config(setting, given, WANTED));
-    // Whatever stands before an `@` is no part of what is shown, be it encoded as it should or not.
-    let shown = match address.rsplit_once('@') {
-        Some((_, host)) => format!("…@{host}"),
-        None => address.to_owned(),
-    };
+    let shown = shown(address);
     let matcher = Matcher::builder().all(address).build();
     let intercept = matcher.intercept(&Uri::from_static("https://api.mch.weixin.qq.com"));
     let Some(intercept) = intercept else {
-        return refuse(format!("{shown:?} is no address of a proxy"));
+        return refuse(format!("{shown} is no address of a proxy"));
     };
     let uri = intercept.uri();
     let scheme = uri.scheme_str().unwrap_or_default();
@@ -139,12 +135,31 @@ fn check(setting: &'static str, address: &str) -> Result<()> {
         .authority()
         .is_some_and(|host| host.as_str().contains('@'));
     if !is_whole || !is_one {
-        return refuse(format!("{shown:?} behind credentials that are not encoded"));
+        return refuse(format!("{shown} behind credentials that are not encoded"));
     }
     if Proxy::of(&intercept).is_none() {
-        return refuse(format!("{shown:?} has no host"));
+        return refuse(format!("{shown} has no host, or no port that can be"));
     }
     Ok(())
+}
+
+/// An address without what may be a user or a password, be they encoded as they should or not.
+fn shown(address: &str) -> String {
+    const LONG: usize = 100;
+    let start = address.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = address.split_at(start);
+    let (user, host) = match rest.rsplit_once('@') {
+        Some((_, host)) => ("…@", host),
+        None => ("", rest),
+    };
+    let (_, port) = host.split_once(':').unwrap_or_default();
+    let is_port = port
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'/');
+    match is_port && address.len() <= LONG {
+        true => format!("{:?}", format!("{scheme}{user}{host}")),
+        false => format!("a text of {} bytes", address.len()),
+    }
 }
 
 /// How a proxy is spoken to, and what it gets to see of its credentials.
@@ -170,7 +185,8 @@ impl Proxy {
             (Kind::Socks(owned), 1080)
         };
         let host = uri.host().filter(|host| !host.is_empty())?;
-        let port = uri.port_u16().unwrap_or(port);
+        let has_port = uri.authority().is_some_and(|it| it.as_str() != host);
+        let port = if has_port { uri.port_u16()? } else { port };
         let address = format!("{host}:{port}").parse().ok()?;
         Some(Self { address, kind })
     }
@@ -352,6 +368,86 @@ impl StdError for ProxyFailure {
             Trouble::Unreachable(cause) => Some(&**cause),
             Trouble::Broken(cause) => Some(cause),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The proxy's host and port, where there is one.
+    fn way(set: Option<Option<&str>>, variables: &[(&str, &str)], to: &'static str) -> String {
+        let environment = |name: &str| {
+            let value = variables.iter().find(|(known, _)| *known == name);
+            value.map(|(_, value)| OsString::from(value))
+        };
+        let proxies = Proxies::new(set, &environment).unwrap();
+        let proxy = proxies.of(&Uri::from_static(to));
+        proxy.map_or_else(String::new, |proxy| proxy.address().to_owned())
+    }
+
+    const HTTPS: &str = "https://api.mch.weixin.qq.com/";
+    const HTTP: &str = "http://sandbox/";
+
+    #[test]
+    fn each_scheme_has_its_variable_in_capitals_or_not_and_one_is_for_both() {
+        let of =
+            |variables: &[(&str, &str)]| (way(None, variables, HTTPS), way(None, variables, HTTP));
+        let pair = |https: &str, http: &str| (https.to_owned(), http.to_owned());
+        assert_eq!(of(&[]), pair("", ""));
+        for name in ["HTTPS_PROXY", "https_proxy"] {
+            assert_eq!(of(&[(name, "http://a:1/")]), pair("a:1", ""));
+        }
+        for name in ["HTTP_PROXY", "http_proxy"] {
+            assert_eq!(of(&[(name, "a:1")]), pair("", "a:1"));
+            let cgi = [(name, "a:1"), ("ALL_PROXY", "b:2"), ("REQUEST_METHOD", "")];
+            assert_eq!(of(&cgi), pair("b:2", "b:2"));
+        }
+        let both = [("ALL_PROXY", "socks5://b"), ("HTTPS_PROXY", "http://a")];
+        assert_eq!(of(&both), pair("a:80", "b:1080"));
+        let first = [("HTTPS_PROXY", "a:1"), ("https_proxy", "b:2")];
+        assert_eq!(of(&first), pair("a:1", ""));
+        let empty = [("HTTPS_PROXY", ""), ("https_proxy", "b:2")];
+        assert_eq!(of(&empty), pair("b:2", ""));
+    }
+
+    #[test]
+    fn what_was_set_comes_before_the_environment_but_for_the_exceptions() {
+        let set = Some(Some("http://[2001:db8::1]:3128"));
+        let proxy = "[2001:db8::1]:3128";
+        let all = ("ALL_PROXY", "a:1");
+        assert_eq!(way(set, &[all], HTTPS), proxy);
+        assert_eq!(way(set, &[all], HTTP), proxy);
+        assert_eq!(way(Some(None), &[all], HTTPS), "");
+        for (exceptions, is_direct) in [
+            ("weixin.qq.com", true),
+            (".weixin.qq.com", true),
+            ("a.example b.example,\tAPI.mch.weixin.qq.com", true),
+            ("*", true),
+            ("a.example, *", true),
+            ("in.qq.com", false),
+            ("qq", false),
+            ("*.qq.com", false),
+            ("", false),
+        ] {
+            let way = way(set, &[("NO_PROXY", exceptions)], HTTPS);
+            assert_eq!(way.is_empty(), is_direct, "{exceptions}");
+        }
+        let network = [("no_proxy", "10.0.0.0/8")];
+        assert_eq!(way(set, &network, "https://10.1.2.3/"), "");
+        assert_eq!(way(set, &network, "https://11.1.2.3/"), proxy);
+    }
+
+    #[test]
+    fn loopback_goes_without() {
+        for to in [
+            "http://localhost:1/",
+            "https://LOCALHOST/",
+            "http://127.1.2.3/",
+            "http://[::1]:8/",
+        ] {
+            assert_eq!(way(Some(Some("a:1")), &[], to), "", "{to}");
         }
     }
 }

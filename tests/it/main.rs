@@ -29,6 +29,7 @@ mod pay_params;
 mod platform;
 mod porting;
 mod properties;
+mod proxies;
 mod request;
 mod runtimes;
 #[cfg(feature = "aws-lc-rs")]
