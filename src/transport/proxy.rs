@@ -272,7 +272,7 @@ async fn tunnel(
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"\r\n");
-    stream.write_all(&request).await.map_err(Trouble::broken)?;
+    stream.write_all(&request).await.map_err(Trouble::Broken)?;
     let mut head = Vec::new();
     // Byte by byte, since what follows is the server's.
     while !head.ends_with(b"\r\n\r\n") {
@@ -281,7 +281,7 @@ async fn tunnel(
         }
         match stream.read_u8().await {
             Ok(byte) => head.push(byte),
-            Err(error) => return Err(Trouble::broken(error)),
+            Err(error) => return Err(Trouble::Broken(error)),
         }
     }
     let is_http = head.starts_with(b"HTTP/1.") && head.get(8) == Some(&b' ');
@@ -314,12 +314,6 @@ enum Trouble {
     Socks(String),
     Strange,
     Silent,
-}
-
-impl Trouble {
-    fn broken(error: io::Error) -> Self {
-        Self::Broken(error)
-    }
 }
 
 impl ProxyFailure {
