@@ -19,7 +19,7 @@ use crate::formatter;
 use crate::options::Limit;
 use crate::payload::{Content, Payload};
 use crate::platform::{Store, Trust};
-use crate::protocol::v2::request::Workwx;
+use crate::protocol::v2::request::{Fields, Workwx};
 use crate::protocol::v3::{self, Stamp};
 use crate::protocol::{self, Exchange, Sent, Terms, v2};
 use crate::query::Query;
@@ -97,8 +97,24 @@ pub(crate) struct AskedOfV2 {
     pub(crate) path: String,
     pub(crate) is_nonceless: bool,
     pub(crate) workwx: Option<Box<Workwx>>,
-    /// The fields of a GET, in the pieces in which they came.
-    pub(crate) query: Vec<Value>,
+    /// The fields of a GET, in the pieces in which they came; of any other verb they are the body's.
+    pub(crate) fields: Vec<Value>,
+}
+
+impl AskedOfV2 {
+    /// Signs the fields, with a nonce of its own unless they have one.
+    fn signed(&self, core: &Core, verb: &Method) -> Result<(Fields, v2::Terms)> {
+        let call = v2::request::Call {
+            verb,
+            path: &self.path,
+            nonce: &formatter::nonce(),
+            is_nonceless: self.is_nonceless,
+            workwx: self.workwx.as_deref(),
+        };
+        let (fields, signed) = v2::request::signed(core.merchant(), &call, &self.fields)?;
+        let path = self.path.clone();
+        Ok((fields, v2::Terms { path, signed }))
+    }
 }
 
 impl Destination {
@@ -292,7 +308,7 @@ impl Draft {
     /// whose key is here.
     pub(crate) fn seal(mut self) -> Result<Sealed> {
         let sealed = if let Some(asked) = self.apiv2.take() {
-            self.signed(asked).map(Seal::V2)
+            self.signed(asked)
         } else {
             self.encrypted_for_v3()
         };
@@ -313,36 +329,25 @@ impl Draft {
     }
 
     /// Puts the signed fields of APIv2 into the payload, or into the query of a GET.
-    fn signed(&mut self, asked: AskedOfV2) -> Result<v2::Terms> {
+    fn signed(&mut self, mut asked: AskedOfV2) -> Result<Seal> {
         let mut payload = std::mem::replace(&mut self.payload, Payload::none());
-        let mut pieces = payload.take_pieces()?;
+        let pieces = payload.take_pieces()?;
         let is_query = self.method == Method::GET;
-        if is_query {
-            if !pieces.is_empty() {
-                return Err(Error::request(
-                    "a GET of APIv2 with a body",
-                    "its fields in .query(), which are signed",
-                ));
-            }
-            pieces = asked.query;
+        if !is_query {
+            asked.fields = pieces;
+        } else if !pieces.is_empty() {
+            return Err(Error::request(
+                "a GET of APIv2 with a body",
+                "its fields in .query(), which are signed",
+            ));
         }
-        let call = v2::request::Call {
-            verb: &self.method,
-            path: &asked.path,
-            nonce: &formatter::nonce(),
-            is_nonceless: asked.is_nonceless,
-            workwx: asked.workwx.as_deref(),
-        };
-        let (fields, signed) = v2::request::signed(self.core.merchant(), &call, &pieces)?;
+        let (fields, terms) = asked.signed(&self.core, &self.method)?;
         if is_query {
             self.destination.set_query(&fields.to_query())?;
         } else {
             self.payload = payload.signed(&fields);
         }
-        Ok(v2::Terms {
-            path: asked.path,
-            signed,
-        })
+        Ok(Seal::V2 { asked, terms })
     }
 }
 
@@ -358,7 +363,11 @@ enum Seal {
         /// The serial of the platform key that the gateway is told of.
         announced: Option<String>,
     },
-    V2(v2::Terms),
+    V2 {
+        asked: AskedOfV2,
+        /// Of the attempt that is next, or was the last.
+        terms: v2::Terms,
+    },
 }
 
 impl Sealed {
@@ -385,6 +394,7 @@ impl Sealed {
             draft: self.draft,
             seal: self.seal,
             content,
+            attempts: 0,
         })
     }
 }
@@ -394,6 +404,8 @@ pub(crate) struct Ready {
     draft: Draft,
     seal: Seal,
     content: Content,
+    /// How often it was composed to be sent.
+    attempts: u32,
 }
 
 /// How often a request is given to a connection that had just been closed.
@@ -401,14 +413,14 @@ const MOST_GIVEN_BACK: u32 = 3;
 
 impl Ready {
     /// Signs, sends, and takes the whole answer.
-    pub(crate) async fn send(&self, driver: Driver) -> Result<(Exchange, Outcome)> {
+    pub(crate) async fn send(&mut self, driver: Driver) -> Result<(Exchange, Outcome)> {
         self.send_by(driver, |call| call.run(driver)).await
     }
 
     /// Signs and sends. What provably did not arrive is signed anew and sent again: where a
     /// connection was closed before a byte was written, and where an entrance can't be reached.
     pub(crate) async fn send_by<T, F>(
-        &self,
+        &mut self,
         driver: Driver,
         run: impl Fn(Call) -> F,
     ) -> Result<(Exchange, std::result::Result<T, Failure>)>
@@ -416,12 +428,13 @@ impl Ready {
         F: Future<Output = std::result::Result<T, Failure>>,
     {
         let own = self.draft.destination.origin();
-        let entrances = self.draft.core.entrances.as_ref();
+        let core = Arc::clone(&self.draft.core);
+        let entrances = core.entrances.as_ref();
         let order = entrances.and_then(|entrances| entrances.order(&own, driver.now()));
         let [mut origin, other] = order.unwrap_or([&own, &own]);
         let mut given_back = 0;
         loop {
-            let signed = self.compose(origin)?.sign(driver).await?;
+            let signed = self.another(origin)?.sign(driver).await?;
             let (call, exchange) = signed.split();
             let outcome = run(call).await;
             // When the request's own time is over, that says nothing of an entrance.
@@ -460,6 +473,30 @@ impl Ready {
         self.compose(&self.draft.destination.origin())
     }
 
+    /// The request of another attempt. Whatever its protocol, it has a nonce and a signature of its own.
+    fn another(&mut self, origin: &Origin) -> Result<Unsigned> {
+        if self.attempts > 0 {
+            self.renew()
+                .map_err(|error| error.at(&self.draft.endpoint))?;
+        }
+        self.attempts += 1;
+        self.compose(origin)
+    }
+
+    /// Signs the fields of APIv2 with another nonce. APIv3's are in a header, which is made each time.
+    fn renew(&mut self) -> Result<()> {
+        let Seal::V2 { asked, terms } = &mut self.seal else {
+            return Ok(());
+        };
+        let fields;
+        (fields, *terms) = asked.signed(&self.draft.core, &self.draft.method)?;
+        if self.draft.method == Method::GET {
+            return self.draft.destination.set_query(&fields.to_query());
+        }
+        self.content.set_fields(&fields);
+        Ok(())
+    }
+
     fn compose(&self, origin: &Origin) -> Result<Unsigned> {
         let Draft {
             core,
@@ -475,7 +512,7 @@ impl Ready {
             ..
         } = &self.draft;
         let (headers, terms) = match &self.seal {
-            Seal::V2(terms) => (v2::headers(), Terms::V2(terms.clone())),
+            Seal::V2 { terms, .. } => (v2::headers(), Terms::V2(terms.clone())),
             Seal::V3 { trust, announced } => {
                 let stamp = Stamp {
                     timestamp: formatter::now(),

@@ -57,6 +57,14 @@ impl Content {
         }
     }
 
+    /// Takes other fields of APIv2, signed anew.
+    pub(crate) fn set_fields(&mut self, fields: &Fields) {
+        match self {
+            Self::Bytes { bytes, .. } => *bytes = fields.to_xml().into(),
+            Self::Upload(upload) => upload.set_fields(fields.pairs()),
+        }
+    }
+
     /// Of an upload, whose boundary only it can tell.
     pub(crate) fn content_type(&self) -> Option<&HeaderValue> {
         match self {

@@ -434,11 +434,11 @@ impl Request {
         let retry = self.retry.clone();
         let mut ready = self.prepare(driver).await?;
         let Some(retry) = retry else {
-            return attempt(&ready, driver).await;
+            return attempt(&mut ready, driver).await;
         };
         let mut plan = retry.plan(driver.now());
         loop {
-            let error = match attempt(&ready, driver).await {
+            let error = match attempt(&mut ready, driver).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -683,7 +683,7 @@ impl Request {
                     path,
                     is_nonceless: self.apiv2.is_nonceless,
                     workwx: self.apiv2.workwx,
-                    query: self.pieces,
+                    fields: self.pieces,
                 });
             }
         }
@@ -866,7 +866,7 @@ fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
 }
 
 /// One attempt: sent, and its answer judged.
-async fn attempt(ready: &Ready, driver: Driver) -> Result<Response> {
+async fn attempt(ready: &mut Ready, driver: Driver) -> Result<Response> {
     let (exchange, outcome) = ready.send(driver).await?;
     finish(exchange, outcome, driver).await
 }

@@ -53,7 +53,7 @@ impl IntoFuture for Streaming {
 
 /// Sends a request, and comes back with the headers of its success.
 pub(crate) async fn open(request: Request, driver: Driver) -> Result<Streamed> {
-    let ready = request.in_pieces().prepare(driver).await?;
+    let mut ready = request.in_pieces().prepare(driver).await?;
     let open = |call: Call| call.open(driver, |parts| v3::is_plain(parts.status, &parts.headers));
     let (exchange, outcome) = ready.send_by(driver, open).await?;
     let mut asked = Asked {

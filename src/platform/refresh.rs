@@ -275,7 +275,8 @@ async fn fetch(core: &Arc<Core>, place: &Place) -> Result<Vec<PlatformCertificat
         apiv2: None,
     };
     let draft = Draft::get(core, place.endpoint(), destination);
-    let (exchange, outcome) = draft.seal()?.ready_here()?.send(Driver::Caller).await?;
+    let mut ready = draft.seal()?.ready_here()?;
+    let (exchange, outcome) = ready.send(Driver::Caller).await?;
     settle(exchange, outcome)
 }
 
