@@ -33,6 +33,7 @@ use crate::query::Query;
 use crate::response::Response;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive;
+use crate::shutdown::Flight;
 use crate::streamed::Streaming;
 use crate::template;
 use crate::transport::retry::Retry;
@@ -431,6 +432,18 @@ impl Request {
     }
 
     pub(crate) async fn go(self, driver: Driver) -> Result<Response> {
+        let _flight = self.begin()?;
+        self.carry_out(driver).await
+    }
+
+    /// Counts as in flight from here on, unless the client was shut down.
+    pub(crate) fn begin(&self) -> Result<Flight> {
+        let flight = self.core.flights.begin();
+        flight.map_err(|error| error.at(&self.endpoint()))
+    }
+
+    /// All of a request that is counted as in flight.
+    pub(crate) async fn carry_out(self, driver: Driver) -> Result<Response> {
         let retry = self.retry.clone();
         let mut ready = self.prepare(driver).await?;
         let Some(retry) = retry else {
@@ -898,6 +911,7 @@ impl Signing {
     }
 
     async fn go(self, driver: Driver) -> Result<(http::Request<Bytes>, Answer)> {
+        let _flight = self.0.begin()?;
         let ready = self.0.prepare(driver).await?;
         ready.compose_once()?.sign(driver).await?.into_parts()
     }

@@ -16,6 +16,7 @@ use crate::pending::Pending;
 use crate::protocol::{Unzip, unzip, v3};
 use crate::request::Request;
 use crate::response::{Response, header_text};
+use crate::shutdown::Flight;
 use crate::transport::{
     AbandonArrival, Arrival, ArrivalError, Brought, Call, Driver, Failure, block_on,
 };
@@ -38,7 +39,14 @@ impl Streaming {
     /// # Errors
     /// Each variant of [`Error`] says when it happens.
     pub fn wait(self) -> Result<BodyReader> {
-        block_on(open(self.0, Driver::Own)).map(BodyReader::new)
+        block_on(self.go(Driver::Own)).map(BodyReader::new)
+    }
+
+    async fn go(self, driver: Driver) -> Result<Streamed> {
+        let flight = self.0.begin()?;
+        let mut streamed = open(self.0, driver).await?;
+        streamed.flight = Some(flight);
+        Ok(streamed)
     }
 }
 
@@ -47,11 +55,11 @@ impl IntoFuture for Streaming {
     type IntoFuture = Pending<Streamed>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Pending::new(open(self.0, Driver::Caller))
+        Pending::new(self.go(Driver::Caller))
     }
 }
 
-/// Sends a request, and comes back with the headers of its success.
+/// Sends a request that is counted as in flight, and comes back with the headers of its success.
 pub(crate) async fn open(request: Request, driver: Driver) -> Result<Streamed> {
     let mut ready = request.in_pieces().prepare(driver).await?;
     let open = |call: Call| call.open(driver, |parts| v3::is_plain(parts.status, &parts.headers));
@@ -83,6 +91,8 @@ pub struct Streamed {
     head: Head,
     body: Body,
     asked: Asked,
+    /// Until the body has come to its end; `None` for a part of something that is in flight itself.
+    flight: Option<Flight>,
 }
 
 /// What an error says of the request.
@@ -139,6 +149,7 @@ impl Streamed {
                 packed: Bytes::new(),
             })),
             asked,
+            flight: None,
         }
     }
 
@@ -153,6 +164,7 @@ impl Streamed {
             },
             body: Body::Whole(body),
             asked,
+            flight: None,
         }
     }
 
@@ -200,8 +212,13 @@ impl Streamed {
 
     /// Ends it with an error.
     pub(crate) fn fail(&mut self, failure: Failure) -> Error {
-        self.body = Body::Over;
+        self.end();
         self.asked.error(failure)
+    }
+
+    fn end(&mut self) {
+        self.body = Body::Over;
+        self.flight = None;
     }
 
     pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
@@ -209,7 +226,7 @@ impl Streamed {
             Body::Over => return Poll::Ready(None),
             Body::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
-                self.body = Body::Over;
+                self.end();
                 return Poll::Ready(Some(bytes).filter(|bytes| !bytes.is_empty()).map(Ok));
             }
             Body::Arriving(body) => ready!(body.poll_piece(context)),
@@ -217,7 +234,10 @@ impl Streamed {
         Poll::Ready(match piece {
             Some(Ok(piece)) => Some(Ok(piece)),
             Some(Err(failure)) => Some(Err(self.fail(failure))),
-            None => None,
+            None => {
+                self.end();
+                None
+            }
         })
     }
 }

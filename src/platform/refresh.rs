@@ -220,7 +220,7 @@ pub(crate) async fn refreshed(
 }
 
 /// Fetches the certificates of a store while requests go on with those that are known. It ends
-/// with the client.
+/// with the client, or when that is shut down.
 pub(crate) fn refresh_in_background(core: &Arc<Core>, store: &Arc<Store>, driver: Driver) {
     let Some(apiv3) = &core.v3 else { return };
     // Whoever has the turn is fetching.
@@ -236,6 +236,9 @@ pub(crate) fn refresh_in_background(core: &Arc<Core>, store: &Arc<Store>, driver
     });
     if let Ok(task) = task {
         apiv3.platform.abort_with_client(task);
+    }
+    if core.flights.is_closed() {
+        apiv3.platform.abort_background();
     }
 }
 
@@ -336,6 +339,8 @@ impl Certificates {
 
     async fn go(self, driver: Driver) -> Result<Vec<PlatformCertificate>> {
         let (core, store) = self.fetch?;
+        let flight = core.flights.begin();
+        let _flight = flight.map_err(|error| error.at(&store.place.endpoint()))?;
         refreshed(&core, &store, driver, None).await?;
         Ok(store.state().certificates.to_vec())
     }

@@ -34,6 +34,7 @@ mod runtimes;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
 mod settings;
+mod shutdown;
 mod signing;
 mod statements;
 mod streams;
