@@ -23,13 +23,16 @@ use crate::protocol::v2::request::{Fields, Workwx};
 use crate::protocol::v3::{self, Stamp};
 use crate::protocol::{self, Exchange, Sent, Terms, v2};
 use crate::query::Query;
+use crate::seen::{Log, Seen};
 use crate::sensitive;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::By;
 use crate::signer::MerchantKey;
-use crate::transport::body::Body;
+use crate::transport::body::{Body, Watch};
 use crate::transport::failover::Origin;
-use crate::transport::{Call, Driver, Failure, Limits, Outcome, Transport, drive_until};
+use crate::transport::{
+    Brought, Call, Driver, Failure, InPieces, Limits, Outcome, Transport, drive_until,
+};
 
 /// Where a request goes.
 pub(crate) struct Destination {
@@ -76,7 +79,7 @@ pub(crate) struct Draft {
     pub(crate) payload: Payload,
     pub(crate) headers: HeaderMap,
     pub(crate) limits: Limits,
-    pub(crate) debug: bool,
+    pub(crate) seen: Seen,
     #[cfg(feature = "aws-lc-rs")]
     pub(crate) sensitive: Sensitive,
     /// `None` for APIv3.
@@ -133,6 +136,7 @@ impl Destination {
 impl Draft {
     /// A GET of the client's own, for which nothing is fetched before.
     pub(crate) fn get(core: &Arc<Core>, endpoint: Endpoint, destination: Destination) -> Self {
+        let seen = Seen::begin(&Method::GET, || endpoint.template.clone(), Log::default());
         Self {
             core: Arc::clone(core),
             endpoint,
@@ -147,7 +151,7 @@ impl Draft {
                 answer: core.answer_limit,
                 started: Driver::Caller.now(),
             },
-            debug: false,
+            seen,
             #[cfg(feature = "aws-lc-rs")]
             sensitive: Sensitive::default(),
             store: None,
@@ -261,6 +265,7 @@ impl Draft {
         let endpoint = self.catalogued();
         let scheme = sensitive::scheme(endpoint.as_ref());
         let asked = std::mem::take(&mut self.sensitive);
+        self.seen.blank(&asked.pointers);
         let mut seal = |pointers: &[String], names: &[String], by| {
             if !pointers.is_empty() {
                 let body = self.payload.json_mut(by)?;
@@ -394,7 +399,6 @@ impl Sealed {
             draft: self.draft,
             seal: self.seal,
             content,
-            attempts: 0,
         })
     }
 }
@@ -404,8 +408,27 @@ pub(crate) struct Ready {
     draft: Draft,
     seal: Seal,
     content: Content,
-    /// How often it was composed to be sent.
-    attempts: u32,
+}
+
+/// The body of an attempt, which a connection takes.
+struct Sending {
+    length: u64,
+    watch: Option<Arc<Watch>>,
+}
+
+impl Sending {
+    fn of(request: &http::Request<Body>) -> Self {
+        Self {
+            length: request.body().length(),
+            watch: request.body().watch(),
+        }
+    }
+
+    /// How much of it was taken, if anything was.
+    fn bytes(&self) -> u64 {
+        let taken = self.watch.as_ref().map(|watch| watch.taken());
+        taken.unwrap_or(self.length)
+    }
 }
 
 /// How often a request is given to a connection that had just been closed.
@@ -414,19 +437,29 @@ const MOST_GIVEN_BACK: u32 = 3;
 impl Ready {
     /// Signs, sends, and takes the whole answer.
     pub(crate) async fn send(&mut self, driver: Driver) -> Result<(Exchange, Outcome)> {
-        self.send_by(driver, |call| call.run(driver)).await
+        let (exchange, outcome) = self.send_by(driver, |_| false).await?;
+        let outcome = outcome.and_then(|brought| match brought {
+            Brought::Whole(answer) => Ok(answer),
+            Brought::Begun(_) => Err(Failure::lost(Phase::Read)),
+        });
+        Ok((exchange, outcome))
+    }
+
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.draft.seen
+    }
+
+    pub(crate) fn into_seen(self) -> Seen {
+        self.draft.seen
     }
 
     /// Signs and sends. What provably did not arrive is signed anew and sent again: where a
     /// connection was closed before a byte was written, and where an entrance can't be reached.
-    pub(crate) async fn send_by<T, F>(
+    pub(crate) async fn send_by(
         &mut self,
         driver: Driver,
-        run: impl Fn(Call) -> F,
-    ) -> Result<(Exchange, std::result::Result<T, Failure>)>
-    where
-        F: Future<Output = std::result::Result<T, Failure>>,
-    {
+        in_pieces: InPieces,
+    ) -> Result<(Exchange, std::result::Result<Brought, Failure>)> {
         let own = self.draft.destination.origin();
         let core = Arc::clone(&self.draft.core);
         let entrances = core.entrances.as_ref();
@@ -435,8 +468,10 @@ impl Ready {
         let mut given_back = 0;
         loop {
             let signed = self.another(origin)?.sign(driver).await?;
+            let body = Sending::of(&signed.request);
             let (call, exchange) = signed.split();
-            let outcome = run(call).await;
+            let outcome = call.open(driver, in_pieces).await;
+            self.saw(&body, &outcome);
             // When the request's own time is over, that says nothing of an entrance.
             let is_over = exchange.sent.is_over(driver.now());
             let is_unreachable = !is_over && outcome.as_ref().is_err_and(Failure::is_unreachable);
@@ -446,10 +481,10 @@ impl Ready {
             match outcome.as_ref().map(|_| ()) {
                 Err(failure) if failure.is_given_back() && given_back < MOST_GIVEN_BACK => {
                     given_back += 1;
-                    tracing::debug!(host = %origin.1, "a connection had been closed; sent again");
+                    tracing::debug!(target: "wechatpay_chain", host = %origin.1, "a connection had been closed; sent again");
                 }
                 Err(_) if is_unreachable && origin != other => {
-                    tracing::warn!(host = %origin.1, other = %other.1, "unreachable; sent to the other entrance");
+                    tracing::warn!(target: "wechatpay_chain", host = %origin.1, other = %other.1, "unreachable; sent to the other entrance");
                     origin = other;
                 }
                 _ => return Ok((exchange, outcome)),
@@ -475,12 +510,37 @@ impl Ready {
 
     /// The request of another attempt. Whatever its protocol, it has a nonce and a signature of its own.
     fn another(&mut self, origin: &Origin) -> Result<Unsigned> {
-        if self.attempts > 0 {
+        if self.seen().attempts() > 0 {
             self.renew()
                 .map_err(|error| error.at(&self.draft.endpoint))?;
         }
-        self.attempts += 1;
-        self.compose(origin)
+        let composed = self.compose(origin)?;
+        let Draft { endpoint, seen, .. } = &mut self.draft;
+        let attempt = seen.attempt(&origin.1);
+        let length = composed.0.request.body().length();
+        seen.log.attempt(endpoint, &origin.1, attempt, length);
+        let is_v3 = matches!(self.seal, Seal::V3 { .. });
+        if let Some(body) = self.content.shown(is_v3) {
+            seen.request_body(endpoint, body);
+        }
+        Ok(composed)
+    }
+
+    /// Takes down what became of an attempt.
+    fn saw(&mut self, body: &Sending, outcome: &std::result::Result<Brought, Failure>) {
+        let seen = &mut self.draft.seen;
+        let is_unsent = matches!(outcome, Err(failure) if !failure.may_have_been_sent());
+        if !is_unsent {
+            seen.sent(body.bytes());
+        }
+        match outcome {
+            Ok(Brought::Whole(answer)) => {
+                seen.answered(answer.status(), answer.headers());
+                seen.received(answer.body().len());
+            }
+            Ok(Brought::Begun(answer)) => seen.answered(answer.status(), answer.headers()),
+            Err(_) => {}
+        }
     }
 
     /// Signs the fields of APIv2 with another nonce. APIv3's are in a header, which is made each time.
@@ -508,7 +568,6 @@ impl Ready {
             transport,
             is_signed,
             is_exempt,
-            debug,
             ..
         } = &self.draft;
         let (headers, terms) = match &self.seal {
@@ -548,9 +607,6 @@ impl Ready {
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        if *debug || core.debug {
-            tracing::info!(%endpoint, %host, body_bytes = request.body().length(), "request");
-        }
         Ok(Unsigned(Outgoing {
             request,
             limits: *limits,

@@ -36,6 +36,7 @@ mod sensitive;
 mod settings;
 mod shutdown;
 mod signing;
+mod spans;
 mod statements;
 mod streams;
 mod support;
