@@ -27,6 +27,7 @@ use crate::platform::{Certificates, KeySet, Place, Platform, PlatformKeys, Store
 use crate::protocol::v2;
 use crate::request::Request;
 use crate::rsa::{PrivateKey, PublicKey};
+use crate::shutdown::{Flights, Shutdown};
 use crate::signer::{MerchantKey, Signer, Verifier};
 use crate::transport::failover::Entrances;
 use crate::transport::{Identity, Proxies, Transport};
@@ -113,6 +114,8 @@ pub(crate) struct Core {
     pub(crate) answer_limit: usize,
     /// Whether each request is a log event.
     pub(crate) debug: bool,
+    /// Its requests, which are counted until the client is shut down.
+    pub(crate) flights: Arc<Flights>,
     pub(crate) transport: Arc<Transport>,
     /// What presents the merchant certificate, if the client has it: connections of its own.
     pub(crate) secure: Option<Arc<Transport>>,
@@ -415,6 +418,36 @@ impl Client {
         }
         apiv3.platform.replace(keys);
         Ok(())
+    }
+
+    /// Ends the client, by `.await` or `.wait()`: no other request begins, and those in flight are waited
+    /// for, up to the limit. Gives the number of those that are in flight even then; 0 if all came to
+    /// their end.
+    ///
+    /// It holds for all clones of this client, and not for other clients that share its connections.
+    /// A request that begins later is [`Error::Request`], and was not sent. A repeat of one that had
+    /// begun is part of it. A stream is in flight until its body has come to its end or is dropped, a
+    /// download or a bill until its file is there. The certificates are refreshed no more; a
+    /// notification is still checked, with the keys that are known.
+    ///
+    /// What is still in flight when the limit runs out is not cut off here, but by the end of the
+    /// process: [query](Error::may_have_been_sent) those orders before repeating. A limit of zero does not
+    /// wait.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+    /// # let client = sandbox.client();
+    /// let left = client.shutdown(Duration::from_secs(20)).wait();
+    /// if left > 0 {
+    ///     eprintln!("{left} requests did not end: query their orders");
+    /// }
+    /// let error = client.chain("v3/certificates").get().wait().unwrap_err();
+    /// assert!(!error.may_have_been_sent());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown(&self, limit: Duration) -> Shutdown {
+        Shutdown::new(Arc::clone(&self.inner.core), limit)
     }
 
     pub(crate) fn fixed(&self, path: &'static str) -> Chain {
@@ -869,6 +902,7 @@ impl ClientBuilder {
                 .unwrap_or(Limit(Some(DEFAULT_IDLE_TIMEOUT))),
             answer_limit: self.answer_limit.unwrap_or(DEFAULT_ANSWER_LIMIT),
             debug: self.debug,
+            flights: Arc::default(),
             transport,
             secure: secure.transpose()?.map(Arc::new),
         };

@@ -37,6 +37,7 @@ use tokio::runtime::{Handle, Id, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use crate::error::{Endpoint, Error, NetworkError, Phase, Result, Signed};
 use crate::options::Limit;
@@ -228,7 +229,7 @@ pub(crate) async fn drive<T: Send + 'static>(
         return Ok(future.await);
     }
     let runtime = shared_runtime().map_err(Failure::no_runtime)?;
-    Abandon(runtime.spawn(future)).await
+    Abandon(runtime.spawn(future.in_current_span())).await
 }
 
 /// Runs a future that does I/O until the caller's limit, if there is one; then it is given up.
@@ -303,14 +304,7 @@ impl Call {
         }
     }
 
-    pub(crate) async fn run(self, driver: Driver) -> Outcome {
-        match self.open(driver, |_| false).await? {
-            Brought::Whole(answer) => Ok(answer),
-            Brought::Begun(_) => Err(Failure::lost(Phase::Read)),
-        }
-    }
-
-    /// As [`run`](Self::run); of an answer that is taken in pieces, the limit of the whole ends with
+    /// Sends it, and takes the answer. Of one that is taken in pieces, the limit of the whole ends with
     /// its headers.
     pub(crate) async fn open(
         self,
@@ -640,6 +634,10 @@ impl Failure {
     /// HTTP/1.1 none was written, by HTTP/2 the server refused it or did not come to it.
     pub(crate) fn is_given_back(&self) -> bool {
         self.is_given_back
+    }
+
+    pub(crate) fn may_have_been_sent(&self) -> bool {
+        self.may_have_been_sent
     }
 
     /// Whether no connection could be made, but for a certificate that does not verify, behind which

@@ -35,7 +35,9 @@ mod runtimes;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
 mod settings;
+mod shutdown;
 mod signing;
+mod spans;
 mod statements;
 mod streams;
 mod support;
