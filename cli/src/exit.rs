@@ -36,7 +36,7 @@ pub(crate) struct Failure {
     message: String,
 }
 
-pub(crate) type Result<T> = std::result::Result<T, Failure>;
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     pub(crate) fn new(code: Code, message: impl fmt::Display) -> Self {
