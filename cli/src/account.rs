@@ -300,6 +300,9 @@ fn of_environment(account: &mut Account, get: impl Fn(&str) -> Option<OsString>)
         let value = value
             .into_string()
             .map_err(|_| configuration(format_args!("{name}: bytes that are no UTF-8")))?;
+        if let Some(path) = value.strip_prefix("file://") {
+            warn_if_open(Path::new(path));
+        }
         Ok(Some(Setting {
             value,
             origin: name.to_owned(),

@@ -3,11 +3,15 @@
 
 mod account;
 mod ask;
+mod certs;
+mod doctor;
 mod exit;
 mod near;
 mod output;
 mod pretty;
+mod report;
 mod sandbox;
+mod verify;
 mod wait;
 mod when;
 mod whole;
@@ -55,6 +59,12 @@ enum Command {
     Patch(ask::Args),
     /// Delete something
     Delete(ask::Args),
+    /// Fetch the platform certificates
+    Certs(certs::Args),
+    /// Check keys, clock and network
+    Doctor(doctor::Args),
+    /// Check a captured notification or answer
+    Verify(verify::Args),
     /// A WeChat Pay on this machine, for tests of programs in any language
     Sandbox(sandbox::Args),
 }
@@ -78,6 +88,9 @@ fn run(command: Command, globals: &Globals) -> Result<()> {
         Command::Put(args) => ask::run(Verb::Put, &args, globals),
         Command::Patch(args) => ask::run(Verb::Patch, &args, globals),
         Command::Delete(args) => ask::run(Verb::Delete, &args, globals),
+        Command::Certs(args) => certs::run(&args, globals),
+        Command::Doctor(args) => doctor::run(&args, globals),
+        Command::Verify(args) => verify::run(&args, globals),
         Command::Sandbox(args) => sandbox::run(args, globals),
     }
 }
