@@ -9,7 +9,7 @@ use crate::Globals;
 use crate::account::{Account, Settings};
 use crate::exit::{Code, Failure, Result, io};
 use crate::whole::{self, Draft};
-use crate::{output, wait, when};
+use crate::{output, wait, when, words};
 
 /// Where a merchant finds WeChat Pay's public key.
 pub(crate) const WHERE: &str = "download it at pay.weixin.qq.com → 账户中心 → API安全 → 微信支付公钥, and give it \
@@ -93,7 +93,9 @@ fn refusal(error: Error) -> Failure {
         return Failure::new(code, message);
     }
     match error {
-        Error::Decode(_) if is_about_key(&error) => Failure::new(Code::Configuration, error),
+        Error::Decode(_) if is_about_key(&error) => {
+            Failure::new(Code::Configuration, words::of(&error))
+        }
         error => error.into(),
     }
 }

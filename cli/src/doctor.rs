@@ -11,7 +11,7 @@ use crate::account::{Account, Setting, Settings};
 use crate::certs::{WHERE, answered, has_public_key_only, is_about_key};
 use crate::exit::{Code, Result};
 use crate::report::{Check, Report};
-use crate::{output, wait, when};
+use crate::{output, wait, when, words};
 
 /// How long one request may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -244,7 +244,7 @@ impl Doctor<'_> {
                 Ok(Some(client))
             }
             Err(error) => {
-                let text = error.to_string();
+                let text = words::of(&error);
                 self.say(if self.report.has_said(&text) {
                     Check::skipped(NAME, "not tried: see above")
                 } else {
@@ -348,7 +348,7 @@ fn origin(setting: &Setting) -> String {
 }
 
 fn broken(name: &'static str, setting: &Setting, error: &Error) -> Check {
-    Check::bad(name, Code::Configuration, error.to_string())
+    Check::bad(name, Code::Configuration, words::of(error))
         .more(format!("from {}", origin(setting)))
 }
 
@@ -440,7 +440,7 @@ fn entrance(base: &str, outcome: &Outcome, took: Duration) -> Check {
             } else {
                 Code::Unknown
             };
-            Check::bad(NAME, code, error.to_string())
+            Check::bad(NAME, code, words::of(error))
                 .more("see to the name server, the firewall and the route of this machine")
         }
         _ => Check::good(
@@ -493,7 +493,7 @@ fn request(outcome: &Outcome) -> Check {
                 Some(_) => Code::Refused,
                 None => Code::NotTrusted,
             };
-            let check = Check::bad(NAME, code, error.to_string());
+            let check = Check::bad(NAME, code, words::of(error));
             if error.api().is_some_and(|api| api.status().as_u16() == 401) {
                 check.more(
                     "merchant number, serial and private key must be of one merchant certificate",
@@ -517,7 +517,7 @@ fn answer(outcome: &Outcome) -> Option<Check> {
             ))
         }
         Err(error @ (Error::Verify(_) | Error::Decode(_))) => {
-            Some(Check::bad(NAME, Code::NotTrusted, error.to_string()))
+            Some(Check::bad(NAME, Code::NotTrusted, words::of(error)))
         }
         Err(_) => None,
     }

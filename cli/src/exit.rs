@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use wechatpay_chain::Error;
 
+use crate::words;
+
 /// Why a command did not do what it was asked, by its exit code: see `wechatpay help exit-codes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -90,7 +92,7 @@ impl From<Error> for Failure {
             _ if error.may_have_been_sent() => Code::Unknown,
             _ => Code::NotSent,
         };
-        Self::new(code, error)
+        Self::new(code, words::of(&error))
     }
 }
 

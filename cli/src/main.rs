@@ -15,6 +15,7 @@ mod verify;
 mod wait;
 mod when;
 mod whole;
+mod words;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,13 @@ use crate::account::Account;
 use crate::exit::{Code, Failure, Result};
 use crate::output::{self, STRONG};
 
-/// Asks whether to send it, where somebody is there to answer and the host is a real one.
+/// Whether to ask: the host is a real one, and somebody is there to answer.
+pub(super) fn is_wanted(endpoint: Option<Endpoint>, account: &Account) -> bool {
+    let is_attended = io::stdin().is_terminal() && io::stderr().is_terminal();
+    is_attended && account.sandbox.is_none() && !is_loopback(&host(endpoint, account))
+}
+
+/// Asks whether to send it.
 pub(super) fn ask(
     verb: &str,
     path: &str,
@@ -18,10 +24,6 @@ pub(super) fn ask(
     account: &Account,
 ) -> Result<()> {
     let host = host(endpoint, account);
-    let is_attended = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if account.sandbox.is_some() || is_loopback(&host) || !is_attended {
-        return Ok(());
-    }
     let merchant = account.mchid.as_ref().map_or("", |mchid| &mchid.value);
     output::say(format!(
         "merchant {STRONG}{merchant}{STRONG:#} at {STRONG}{host}{STRONG:#}: {verb} {path}{}",

@@ -110,18 +110,23 @@ pub(crate) fn run(verb: Verb, args: &Args, globals: &Globals) -> Result<()> {
     let call = Call::of(verb, args)?;
     let (client, account) = args.settings.client()?;
     let endpoint = client.chain(&args.path).endpoint(verb.name());
-    if endpoint.is_none() && !call.is_address() {
-        if let Some(note) = near::note(verb.name(), &args.path) {
-            output::warn(note);
+    // Where it is sent at once, the refusal says what was probably meant.
+    let warn = || {
+        if endpoint.is_none() && !call.is_address() {
+            let note = near::note(verb.name(), &args.path);
+            note.iter().for_each(output::warn);
         }
-    }
+    };
     if args.dry_run {
+        warn();
         return unsent::dry_run(call.request(&client)?, globals);
     }
     if args.curl {
+        warn();
         return unsent::curl(call.request(&client)?, endpoint, &account);
     }
-    if verb != Verb::Get && !args.yes {
+    if verb != Verb::Get && !args.yes && confirm::is_wanted(endpoint, &account) {
+        warn();
         confirm::ask(verb.name(), &args.path, endpoint, &account)?;
     }
     call.send(&client, globals)
@@ -311,7 +316,7 @@ impl<'a> Call<'a> {
             // What is signed as a whole does not come in pieces, and nothing was sent.
             Err(Error::Request(_)) => {
                 let answer = wait::for_answer(self.request(client)?, self.changes())?;
-                let response = answer.inspect_err(|error| shown::hint(error))?;
+                let response = answer.inspect_err(shown::hint)?;
                 if include {
                     shown::head(response.status(), response.headers())?;
                 }

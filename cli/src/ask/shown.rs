@@ -35,10 +35,9 @@ impl Shown {
             Err(error) => error,
         };
         if let Error::Api(refusal) = &error {
-            if self.include {
-                if let Some(answer) = error.clone().into_response() {
-                    head(answer.status(), answer.headers())?;
-                }
+            let answer = error.clone().into_response();
+            if let Some(answer) = answer.filter(|_| self.include) {
+                head(answer.status(), answer.headers())?;
             }
             let data = serde_json::from_slice(refusal.bytes()).ok();
             self.body(refusal.bytes(), data.as_ref())?;

@@ -13,8 +13,10 @@ impl Message {
     /// Of one piece: perhaps a start line, the headers, an empty line, the body. Without headers it is
     /// all body.
     pub(super) fn whole(bytes: &[u8]) -> Self {
-        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        if matches!(first, Some(b'<' | b'{')) {
+        // `< ` is how curl -v marks a header.
+        let start = bytes.trim_ascii_start();
+        let is_marked = start.starts_with(b"< ");
+        if matches!(start.first(), Some(b'<' | b'{')) && !is_marked {
             return Self {
                 headers: Vec::new(),
                 body: bytes.to_vec(),

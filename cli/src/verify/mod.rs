@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wechatpay_chain::rsa::PublicKey;
 use wechatpay_chain::{Check as Failed, Client, Error, aes_gcm, formatter};
 
@@ -17,7 +17,7 @@ use crate::Globals;
 use crate::account::{Account, Settings};
 use crate::exit::{Code, Failure, Result, io as io_failure};
 use crate::report::{Check, Report};
-use crate::{output, pretty, wait, when};
+use crate::{output, pretty, wait, when, words};
 
 /// How far the clocks may be apart, in seconds.
 const MAXIMUM_OFFSET: u64 = 300;
@@ -83,7 +83,7 @@ impl Args {
             }
             (None, Some(body)) => Ok(Message::parts(b"", &read(body)?)),
             _ => {
-                let path = self.message.as_deref().unwrap_or(Path::new("-"));
+                let path = self.message.as_deref().unwrap_or_else(|| Path::new("-"));
                 if path == Path::new("-") && io::stdin().is_terminal() {
                     return Err(Failure::usage(
                         "give the captured message as a FILE, in a pipe, or by --headers and --body",
@@ -138,14 +138,14 @@ impl Signed<'_> {
 impl Checked {
     fn tell(&self, args: &Args, globals: &Globals) -> Result<()> {
         if globals.json {
-            let mut told = json!({
-                "trusted": self.report.is_good(),
-                "checks": self.report.json(args.explain),
-            });
+            let mut told = Map::new();
+            told.insert("trusted".to_owned(), json!(self.report.is_good()));
+            told.insert("checks".to_owned(), self.report.json(args.explain));
             if let (true, Some(plain)) = (args.show, &self.plain) {
-                told["data"] = serde_json::from_str(plain).unwrap_or_else(|_| json!(plain));
+                let data = serde_json::from_str(plain).unwrap_or_else(|_| json!(plain));
+                told.insert("data".to_owned(), data);
             }
-            return output::json_line(&told);
+            return output::json_line(&Value::Object(told));
         }
         let text = self.report.text(args.explain);
         if !args.show {
@@ -196,7 +196,7 @@ impl Checked {
         let found = names.map(one);
         let explained = |mut check: Check| {
             for (name, (value, _)) in names.into_iter().zip(found) {
-                check = check.explain(name, value.map_or("missing".to_owned(), quoted));
+                check = check.explain(name, value.map_or_else(|| "missing".to_owned(), quoted));
             }
             check
         };
@@ -402,7 +402,7 @@ impl Checked {
             }
             Err(error) => error,
         };
-        let text = error.to_string();
+        let text = words::of(&error);
         let text = text
             .split_once("trusted: ")
             .map_or(&*text, |(_, text)| text);
@@ -462,7 +462,7 @@ enum Opened {
 
 fn opened(body: &[u8], account: &Account) -> Opened {
     let envelope: Value = serde_json::from_slice(body).unwrap_or_default();
-    let part = |name: &str| envelope["resource"][name].as_str();
+    let part = |name: &str| envelope.get("resource")?.get(name)?.as_str();
     let (Some(ciphertext), Some(nonce)) = (part("ciphertext"), part("nonce")) else {
         return Opened::Nothing;
     };
@@ -472,10 +472,11 @@ fn opened(body: &[u8], account: &Account) -> Opened {
     let data = part("associated_data").unwrap_or_default();
     match aes_gcm::decrypt(ciphertext, &key.value, nonce, data) {
         Ok(plain) => {
-            let event = envelope["event_type"].as_str().unwrap_or_default();
+            let event = envelope.get("event_type").and_then(Value::as_str);
+            let event = event.unwrap_or_default();
             Opened::Plain(plain, event.escape_debug().to_string())
         }
-        Err(error) => Opened::Not(error.to_string()),
+        Err(error) => Opened::Not(words::of(&error)),
     }
 }
 

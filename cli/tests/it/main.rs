@@ -7,5 +7,10 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod ask;
+mod certs;
+mod doctor;
+mod exit_codes;
 mod sandbox;
 mod support;
+mod verify;
