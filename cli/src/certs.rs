@@ -18,8 +18,9 @@ pub(crate) const WHERE: &str = "download it at pay.weixin.qq.com → 账户中�
 /// `wechatpay certs`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-No earlier certificate is needed: merchant number, serial, private key and APIv3 key are enough.
-Without -o a terminal shows a list, and a pipe gets the certificates as PEM.")]
+No earlier certificate is needed: merchant number, serial, private key and
+APIv3 key are enough. Without -o a terminal shows a list, and a pipe gets the
+certificates as PEM.")]
 pub(crate) struct Args {
     /// Write each to wechatpay_SERIAL.pem in this folder
     #[arg(short, long, value_name = "FOLDER")]

@@ -31,8 +31,9 @@ const PROBED: &str = "v3/certificates";
 /// `wechatpay doctor`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each line is ok, or says what to do. Exit code 3 where a key or a setting is bad, otherwise that of
-the first failure. Nothing is changed anywhere: the requests are GET v3/certificates.")]
+Each line is ok, or says what to do. Exit code 3 where a key or a setting is
+bad, otherwise that of the first failure. Nothing is changed anywhere: the
+requests are GET v3/certificates.")]
 pub(crate) struct Args {
     /// Check what needs no network
     #[arg(long)]

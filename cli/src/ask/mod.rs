@@ -39,6 +39,10 @@ pub(crate) struct Args {
     /// sensitive; repeatable
     #[arg(long, value_name = "POINTER")]
     sensitive: Vec<String>,
+    /// Show the answer with the ciphertext at this JSON pointer opened; known opens what the catalogue
+    /// calls sensitive; repeatable
+    #[arg(long, value_name = "POINTER", conflicts_with = "output")]
+    decrypt: Vec<String>,
     /// Show what would be signed and sent, its signature blanked, and send nothing
     #[arg(long, conflicts_with_all = ["curl", "output"])]
     dry_run: bool,
@@ -59,7 +63,7 @@ pub(crate) struct Args {
     /// and when no answer came; what is no GET must have a number of its own, such as out_trade_no
     #[arg(long, value_name = "TIMES")]
     retry: Option<u32>,
-    /// The limit of the whole request
+    /// The limit of the whole request; 0 for none
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
     /// Present the merchant certificate (APIv2), also where the catalogue does not know that it is wanted
@@ -71,18 +75,23 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  wechatpay get v3/pay/transactions/out-trade-no/1217752501 mchid==1900000109
-  wechatpay get 'v3/pay/transactions/out-trade-no/{no}' --var no=1217752501 mchid==1900000109
+  wechatpay get v3/pay/transactions/out-trade-no/12177 mchid==1900000109
+  wechatpay get 'v3/pay/transactions/out-trade-no/{no}' --var no=12177 \\
+    mchid==1900000109
   wechatpay post v3/refund/domestic/refunds @refund.json
-  wechatpay post v3/pay/transactions/native --sandbox appid=wx8888888888888888 \\
-    mchid=1900000109 description=QQ公仔 out_trade_no=1217752501 \\
-    notify_url=https://example.com/notify amount[total]:=100
-  wechatpay post v2/pay/orderquery appid=wx8888888888888888 out_trade_no=1217752501
+  wechatpay post v3/pay/transactions/native --sandbox \\
+    appid=wx8888888888888888 mchid=1900000109 description=QQ公仔 \\
+    out_trade_no=1217752501 notify_url=https://example.com/notify \\
+    amount[total]:=100
+  wechatpay post v2/pay/orderquery appid=wx8888888888888888 \\
+    mch_id=1900000109 out_trade_no=12177
 
-The answer goes to standard output, a refusal's too: as it came into a pipe, indented on a
-terminal. What was refused is told on standard error and by the exit code. An answer that is not
-trusted is not shown. From a terminal, what may change something asks before it goes to a real
-host; without a terminal it does not ask.";
+The answer goes to standard output, a refusal's too: as it came into a pipe,
+indented on a terminal. What was refused is told on standard error and by the
+exit code. An answer that is not trusted is not shown.
+
+From a terminal, what may change something asks before it goes to a real host;
+without a terminal it does not ask.";
 
 /// A method of HTTP that WeChat Pay knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,11 +128,16 @@ pub(crate) fn run(verb: Verb, args: &Args, globals: &Globals) -> Result<()> {
     };
     if args.dry_run {
         warn();
-        return unsent::dry_run(call.request(&client)?, globals);
+        return unsent::dry_run(call.request(&client)?, call.is_encrypted(), globals);
     }
     if args.curl {
         warn();
-        return unsent::curl(call.request(&client)?, endpoint, &account);
+        return unsent::curl(
+            call.request(&client)?,
+            call.is_encrypted(),
+            endpoint,
+            &account,
+        );
     }
     if verb != Verb::Get && !args.yes && confirm::is_wanted(endpoint, &account) {
         warn();
@@ -219,12 +233,8 @@ impl<'a> Call<'a> {
         for (name, value) in &self.items.headers {
             request = request.header(name, value);
         }
-        let (known, pointers): (Vec<&String>, Vec<&String>) = self
-            .args
-            .sensitive
-            .iter()
-            .partition(|pointer| *pointer == "known");
-        if !known.is_empty() {
+        let (is_known, pointers) = pointers(&self.args.sensitive);
+        if is_known {
             request = request.sensitive_known();
         }
         if !pointers.is_empty() {
@@ -284,7 +294,8 @@ impl<'a> Call<'a> {
         if let Some(path) = &self.args.output {
             return self.save(client, path.clone());
         }
-        let wants_stream = self.verb == Verb::Get && !output::is_terminal();
+        let is_whole = output::is_terminal() || !self.args.decrypt.is_empty();
+        let wants_stream = self.verb == Verb::Get && !is_whole;
         if wants_stream && shown::streamed(self.request(client)?, self.args.include)? {
             return Ok(());
         }
@@ -292,8 +303,13 @@ impl<'a> Call<'a> {
         shown::Shown {
             include: self.args.include,
             json: globals.json,
+            decrypt: &self.args.decrypt,
         }
         .answer(answer)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        !self.args.sensitive.is_empty()
     }
 
     /// Whether the request may have an effect.
@@ -333,6 +349,13 @@ impl<'a> Call<'a> {
         output::say(format!("{}: {saved} bytes", path.display()));
         Ok(())
     }
+}
+
+/// JSON pointers, and whether what the catalogue knows is meant beside them.
+fn pointers(given: &[String]) -> (bool, Vec<&String>) {
+    let is_known = |pointer: &&String| *pointer == "known";
+    let (known, pointers): (Vec<_>, Vec<_>) = given.iter().partition(is_known);
+    (!known.is_empty(), pointers)
 }
 
 /// How an endpoint is called for people.

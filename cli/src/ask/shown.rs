@@ -4,21 +4,24 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use serde_json::Value;
 use ureq::http::{HeaderMap, StatusCode};
-use wechatpay_chain::{Error, Request, Response};
+use wechatpay_chain::{Error, Request, Response, transformer};
 
+use super::pointers;
 use crate::exit::{Code, Failure, Result, io as io_failure};
 use crate::output::{self, STRONG};
 use crate::pretty;
 
 /// How answers are shown.
-pub(super) struct Shown {
+pub(super) struct Shown<'a> {
     /// With status and headers.
     pub(super) include: bool,
     /// As JSON in one line.
     pub(super) json: bool,
+    /// With these ciphertexts opened.
+    pub(super) decrypt: &'a [String],
 }
 
-impl Shown {
+impl Shown<'_> {
     /// Shows an answer, a refusal's too; one that is not trusted is only told of.
     pub(super) fn answer(&self, answer: wechatpay_chain::Result<Response>) -> Result<()> {
         let error = match answer {
@@ -28,6 +31,9 @@ impl Shown {
                 }
                 if response.bytes().is_empty() && !self.include && output::is_terminal() {
                     output::say(format!("{}: no content", response.status()));
+                }
+                if !self.decrypt.is_empty() {
+                    return self.opened(&response);
                 }
                 let data = response.data().ok();
                 return self.body(response.bytes(), data.as_ref());
@@ -39,11 +45,28 @@ impl Shown {
             if let Some(answer) = answer.filter(|_| self.include) {
                 head(answer.status(), answer.headers())?;
             }
-            let data = serde_json::from_slice(refusal.bytes()).ok();
-            self.body(refusal.bytes(), data.as_ref())?;
+            let text = std::str::from_utf8(refusal.bytes()).unwrap_or_default();
+            let data = serde_json::from_str(text).or_else(|_| transformer::to_value(text));
+            self.body(refusal.bytes(), data.ok().as_ref())?;
         }
         hint(&error);
         Err(error.into())
+    }
+
+    /// Shows what is sensitive in it, which was asked for.
+    fn opened(&self, response: &Response) -> Result<()> {
+        let (is_known, pointers) = pointers(self.decrypt);
+        let data = match (is_known, pointers.as_slice()) {
+            (true, []) => response.decrypt_known()?,
+            (false, pointers) => response.decrypt(pointers)?,
+            (true, _) => {
+                return Err(Failure::usage("--decrypt: known, or pointers, not both"));
+            }
+        };
+        if output::is_terminal() && !self.json {
+            return output::line(pretty::json(&data));
+        }
+        output::json_line(&data)
     }
 
     fn body(&self, bytes: &[u8], data: Option<&Value>) -> Result<()> {
@@ -115,6 +138,7 @@ pub(super) fn streamed(request: Request, include: bool) -> Result<bool> {
             let shown = Shown {
                 include,
                 json: false,
+                decrypt: &[],
             };
             return shown.answer(Err(error)).map(|()| true);
         }

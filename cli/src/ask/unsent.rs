@@ -16,8 +16,8 @@ use crate::output::{self, STRONG};
 const BLANK: &str = "…";
 
 /// Shows the request and the message that is signed, without the signature.
-pub(super) fn dry_run(request: Request, globals: &Globals) -> Result<()> {
-    let unsent = Unsent::of(request)?;
+pub(super) fn dry_run(request: Request, is_encrypted: bool, globals: &Globals) -> Result<()> {
+    let unsent = Unsent::of(request, is_encrypted)?;
     let message = unsent.message();
     let blanked: Vec<_> = unsent.headers.iter().map(blank_header).collect();
     let (url, body) = match message {
@@ -68,8 +68,13 @@ pub(super) fn dry_run(request: Request, globals: &Globals) -> Result<()> {
 }
 
 /// Shows the request as a line for curl.
-pub(super) fn curl(request: Request, endpoint: Option<Endpoint>, account: &Account) -> Result<()> {
-    let unsent = Unsent::of(request)?;
+pub(super) fn curl(
+    request: Request,
+    is_encrypted: bool,
+    endpoint: Option<Endpoint>,
+    account: &Account,
+) -> Result<()> {
+    let unsent = Unsent::of(request, is_encrypted)?;
     let mut line = String::from("curl");
     if unsent.method != "GET" {
         let _ = write!(line, " -X {}", unsent.method);
@@ -112,8 +117,13 @@ struct Unsent {
 }
 
 impl Unsent {
-    fn of(request: Request) -> Result<Self> {
-        let (request, _) = request.sign().wait()?;
+    /// Nothing leaves this machine, unless a platform key that encrypts has to be fetched.
+    fn of(request: Request, is_encrypted: bool) -> Result<Self> {
+        let request = if is_encrypted {
+            request.sign().wait()?.0
+        } else {
+            request.into_http()?
+        };
         let (parts, body) = request.into_parts();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {

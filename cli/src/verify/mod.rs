@@ -29,10 +29,11 @@ const SHOWN: usize = 240;
 /// `wechatpay verify`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The message is a notification or an answer as it came: a start line perhaps, the headers, an empty
-line, the body; what `wechatpay get -i` prints is one. Of APIv2 the XML is enough.
-Nothing is sent, unless platform certificates have to be fetched because no key is configured.
-Exit code 8 where it can't be trusted.")]
+The message is a notification or an answer as it came: perhaps a start line,
+the headers, an empty line, the body. What `wechatpay get -i` prints is one.
+Of APIv2 the XML is enough. Nothing is sent, unless no platform key is
+configured and certificates have to be fetched. Exit code 8 where it can't be
+trusted.")]
 pub(crate) struct Args {
     /// The whole message; - or none is standard input
     #[arg(value_name = "FILE", conflicts_with_all = ["headers", "body"])]

@@ -268,6 +268,20 @@ fn sensitive_fields_are_encrypted() {
 }
 
 #[test]
+fn sensitive_fields_of_an_answer_are_opened_when_asked() {
+    let sandbox = sandbox();
+    let name = sandbox.encrypt_for_merchant("张三").unwrap();
+    sandbox.answer("GET", "/v3/any", 200, json!({ "name": name }));
+    let shown = run(wechatpay_at(&sandbox, &["get", "v3/any"]));
+    assert!(!shown.stdout.contains("张三"));
+    let opened = run(wechatpay_at(
+        &sandbox,
+        &["get", "v3/any", "--decrypt", "/name"],
+    ));
+    assert_eq!(opened.stdout, "{\"name\":\"张三\"}\n", "{}", opened.stderr);
+}
+
+#[test]
 fn retry_sends_again_what_may_succeed() {
     let sandbox = sandbox();
     sandbox.answer("GET", "/v3/any", 200, json!({}));

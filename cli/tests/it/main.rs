@@ -13,4 +13,6 @@ mod doctor;
 mod exit_codes;
 mod sandbox;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod verify;

@@ -77,6 +77,7 @@ pub(crate) fn run(mut command: Command) -> Outcome {
 /// What differs from run to run, and what stands for it in a snapshot.
 pub(crate) fn filters() -> Vec<(&'static str, &'static str)> {
     vec![
+        (r"[0-9A-Za-z+/]{342}==", "SIGNATURE"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"\(os error \d+\)", "(os error N)"),
         (r"Request-I(?:D|d:) [0-9A-F]+-\d+", "Request-ID ID"),
@@ -90,7 +91,6 @@ pub(crate) fn filters() -> Vec<(&'static str, &'static str)> {
         (r"\\n[0-9A-Za-z]{32}\\n", r"\nNONCE\n"),
         (r"fits the \d+ bytes", "fits the N bytes"),
         (r"\b[0-9A-Za-z]{32}\b", "NONCE"),
-        (r"[0-9A-Za-z+/]{342}==", "SIGNATURE"),
         (r"within \d+ ms", "within MS ms"),
         (r"/[^ \n]*/wechatpay-cli-test-[0-9A-Za-z]+", "FOLDER"),
     ]
@@ -113,3 +113,58 @@ macro_rules! assert_shown {
     };
 }
 pub(crate) use assert_shown;
+
+/// A terminal, and what was written to it.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    own: std::fs::File,
+    /// The command's end.
+    other: std::os::fd::OwnedFd,
+}
+
+#[cfg(unix)]
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        use rustix::fs::{Mode, OFlags, open};
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+        let own = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&own).expect("it is this user's");
+        unlockpt(&own).expect("it can be opened");
+        let name = ptsname(&own, Vec::new()).expect("it has a name");
+        let flags = OFlags::RDWR | OFlags::NOCTTY;
+        let other = open(&*name, flags, Mode::empty()).expect("it is opened");
+        Self {
+            own: own.into(),
+            other,
+        }
+    }
+
+    /// The command's end, once more.
+    fn end(&self) -> Stdio {
+        self.other.try_clone().expect("a descriptor").into()
+    }
+
+    /// Runs a command in it to its end, and types this; the exit code and all that was written.
+    pub(crate) fn run(mut self, mut command: Command, typed: &str) -> (Option<i32>, String) {
+        use std::io::Read as _;
+
+        command.env("TERM", "xterm");
+        command
+            .stdin(self.end())
+            .stdout(self.end())
+            .stderr(self.end());
+        let mut child = command.spawn().expect("the command runs");
+        // What the command holds is not this process's any more.
+        drop(command);
+        drop(self.other);
+        self.own.write_all(typed.as_bytes()).expect("it is typed");
+        let mut written = Vec::new();
+        // A terminal whose other end is closed is an error to read from.
+        let _ = self.own.read_to_end(&mut written);
+        let code = child.wait().expect("it ends").code();
+        let text = String::from_utf8(written).expect("UTF-8");
+        (code, text.replace("\r\n", "\n"))
+    }
+}
