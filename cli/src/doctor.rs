@@ -269,15 +269,16 @@ impl Doctor<'_> {
             let started = Instant::now();
             let request = client.chain(PROBED).get().timeout(LIMIT);
             let answered = wait::for_answer(request, false)?;
+            let now = when::now();
             self.say(entrance(&base, &answered, started.elapsed()))?;
             if outcome.is_none() && is_answered(&answered) {
-                outcome = Some((client, answered));
+                outcome = Some((client, answered, now));
             }
         }
-        let Some((client, answered)) = outcome else {
+        let Some((client, answered, now)) = outcome else {
             return self.say(Check::skipped("request", "not tried: nothing answers"));
         };
-        if let Some(check) = clock(&answered) {
+        if let Some(check) = clock(&answered, now) {
             self.say(check)?;
         }
         self.say(request(&answered))?;
@@ -451,8 +452,8 @@ fn entrance(base: &str, outcome: &Outcome, took: Duration) -> Check {
     }
 }
 
-/// The clock here against that of the server.
-fn clock(outcome: &Outcome) -> Option<Check> {
+/// The clock here, when the answer had come, against that of the server.
+fn clock(outcome: &Outcome, here: u64) -> Option<Check> {
     const NAME: &str = "clock";
     let date = match outcome {
         Ok(response) => response.header("date").map(str::to_owned),
@@ -462,7 +463,7 @@ fn clock(outcome: &Outcome) -> Option<Check> {
             date.to_str().ok().map(str::to_owned)
         }
     };
-    let (there, here) = (when::of_http_date(&date?)?, when::now());
+    let there = when::of_http_date(&date?)?;
     let apart = here.abs_diff(there);
     let side = if here > there { "ahead of" } else { "behind" };
     let text = format!("{apart} s {side} the server's");
@@ -473,6 +474,7 @@ fn clock(outcome: &Outcome) -> Option<Check> {
     } else if apart > NOTICEABLE_OFFSET {
         Check::soon(NAME, text).more("keep the clock of this machine by NTP")
     } else {
+        let text = format!("within {NOTICEABLE_OFFSET} s of the server's");
         Check::good(NAME, text)
     })
 }

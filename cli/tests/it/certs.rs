@@ -7,7 +7,9 @@ use serde_json::Value;
 use wechatpay_chain::pem;
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
-use crate::support::{Outcome, assert_shown, folder, run, wechatpay_at, wechatpay_with};
+use crate::support::{
+    Outcome, assert_shown, folder, run, run_with_input, wechatpay_at, wechatpay_with,
+};
 
 /// All that a merchant has who has fetched nothing yet.
 const FRESH: [&str; 5] = [
@@ -182,5 +184,36 @@ fn a_folder_that_can_t_be_is_named() {
 fn with_the_public_key_beside_it_they_are_fetched_too() {
     let sandbox = Sandbox::builder().plain().start_blocking().unwrap();
     let fetched = run(wechatpay_at(&sandbox, &["certs"]));
+    assert_eq!(fetched.code, 0, "{}", fetched.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_come_from_a_file_a_command_or_standard_input() {
+    let sandbox = sandbox();
+    let folder = folder();
+    let key = folder.path().join("apiv3.key");
+    fs::write(&key, format!("{}\n", sandbox.apiv3_key())).unwrap();
+    let key = key.to_str().unwrap();
+    let print = format!("cat '{key}'");
+    let file = wechatpay_with(&sandbox, &FRESH, &["certs", "--apiv3-key-file", key]);
+    let command = wechatpay_with(&sandbox, &FRESH, &["certs", "--apiv3-key-command", &print]);
+    let input = wechatpay_with(&sandbox, &FRESH, &["certs", "--apiv3-key-file", "-"]);
+    for mut from in [file, command, input] {
+        from.env_remove("WECHATPAY_APIV3_KEY");
+        let fetched = run_with_input(from, sandbox.apiv3_key().as_bytes());
+        assert_eq!(fetched.code, 0, "{}", fetched.stderr);
+    }
+    let fails = ["certs", "--apiv3-key-command", "exit 9"];
+    let failed = run(wechatpay_with(&sandbox, &FRESH, &fails));
+    assert_eq!(failed.code, 3);
+    assert!(
+        failed.stderr.contains("exit status: 9"),
+        "{}",
+        failed.stderr
+    );
+    let mut private = wechatpay_with(&sandbox, &FRESH, &["certs", "--private-key", "-"]);
+    private.env_remove("WECHATPAY_PRIVATE_KEY");
+    let fetched = run_with_input(private, sandbox.merchant_private_key().as_bytes());
     assert_eq!(fetched.code, 0, "{}", fetched.stderr);
 }

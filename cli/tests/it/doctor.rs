@@ -41,7 +41,7 @@ fn all_is_well() {
     ok     APIv2 key    32 characters
     ok     settings     merchant 1900000109 at 127.0.0.1:PORT
     ok     entrance     127.0.0.1:PORT answers within MS ms
-    ok     clock        N s behind the server's
+    ok     clock        within 30 s of the server's
     ok     request      signed, and accepted by WeChat Pay
     ok     answer       signed by PUB_KEY_ID_0119000001092020010100000000000000, and verified
     ok     decryption   the APIv3 key opens the 2 platform certificates
@@ -148,10 +148,36 @@ fn what_the_gateway_says_is_told() {
     assert_eq!(public.code, 0, "{}", public.stdout);
     assert!(line(&public, "key mode").contains("the public key alone"));
 
+    let lost = doctor(&sandbox, &[("WECHATPAY_CERTS", "")]);
+    assert_eq!(lost.code, 3, "{}", lost.stdout);
+    assert!(line(&lost, "request").starts_with("ok"), "{}", lost.stdout);
+    assert!(line(&lost, "key mode").starts_with("wrong"));
+    assert!(lost.stdout.contains("微信支付公钥"), "{}", lost.stdout);
+
     sandbox.refuse();
     let refused = doctor(&sandbox, &[]);
     assert_eq!(refused.code, 6, "{}", refused.stdout);
     assert!(line(&refused, "entrance").starts_with("wrong"));
+}
+
+#[test]
+fn a_clock_that_is_off_is_to_be_set() {
+    let sandbox = sandbox();
+    sandbox.misbehave(Misbehaviour::Raw {
+        status: 404,
+        content_type: "application/json".to_owned(),
+        body: br#"{"code":"RESOURCE_NOT_EXISTS","message":"-"}"#.to_vec(),
+        signed: true,
+        headers: vec![(
+            "Date".to_owned(),
+            "Tue, 14 Nov 2023 22:13:20 GMT".to_owned(),
+        )],
+    });
+    let checked = doctor(&sandbox, &[]);
+    assert_eq!(checked.code, 3, "{}", checked.stdout);
+    let clock = line(&checked, "clock");
+    assert!(clock.starts_with("wrong"), "{clock}");
+    assert!(clock.ends_with("s ahead of the server's"), "{clock}");
 }
 
 #[test]

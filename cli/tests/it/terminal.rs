@@ -123,7 +123,7 @@ fn checks_fit_80_columns() {
         ok     APIv2 key    32 characters
         ok     settings     merchant 1900000109 at 127.0.0.1:PORT
         ok     entrance     127.0.0.1:PORT answers within MS ms
-        ok     clock        N s behind the server's
+        ok     clock        within 30 s of the server's
         ok     request      signed, and accepted by WeChat Pay
         ok     answer       signed by PUB_KEY_ID_0119000001092020010100000000000000, and
                             verified
