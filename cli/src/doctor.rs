@@ -133,7 +133,7 @@ impl Doctor<'_> {
         if let Some(key) = &account.secret {
             self.say(match key.value.len() {
                 32 => Check::good("APIv2 key", "32 characters"),
-                length => Check::soon(
+                length => Check::note(
                     "APIv2 key",
                     format!(
                         "{length} characters, from {}; WeChat Pay's have 32",
@@ -382,7 +382,7 @@ fn dated(
         let text = format!("{serial} expired on {day}");
         Check::bad(name, Code::Configuration, text).more(renew)
     } else if to - now < SOON {
-        Check::soon(name, format!("{serial} expires on {day}")).more(renew)
+        Check::note(name, format!("{serial} expires on {day}")).more(renew)
     } else {
         Check::good(name, format!("{serial}, valid until {day}"))
     }
@@ -472,7 +472,7 @@ fn clock(outcome: &Outcome, here: u64) -> Option<Check> {
             "at most {MAXIMUM_OFFSET} s are allowed: set the clock of this machine, and keep it so by NTP"
         ))
     } else if apart > NOTICEABLE_OFFSET {
-        Check::soon(NAME, text).more("keep the clock of this machine by NTP")
+        Check::note(NAME, text).more("keep the clock of this machine by NTP")
     } else {
         let text = format!("within {NOTICEABLE_OFFSET} s of the server's");
         Check::good(NAME, text)

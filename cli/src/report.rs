@@ -9,7 +9,7 @@ use crate::exit::{Code, Failure, Result};
 use crate::output::{self, GOOD};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
-const SOON: Style = AnsiColor::Yellow.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
 /// Lines on a terminal are no longer than this.
@@ -22,7 +22,7 @@ const INDENT: usize = 20;
 pub(crate) enum State {
     Good,
     /// It works, and wants attention.
-    Soon,
+    Note,
     /// Whose exit code this is.
     Bad(Code),
     /// There was nothing to check it with.
@@ -56,8 +56,8 @@ impl Check {
         Self::new(name, State::Good, text)
     }
 
-    pub(crate) fn soon(name: &'static str, text: impl Into<String>) -> Self {
-        Self::new(name, State::Soon, text)
+    pub(crate) fn note(name: &'static str, text: impl Into<String>) -> Self {
+        Self::new(name, State::Note, text)
     }
 
     pub(crate) fn bad(name: &'static str, code: Code, text: impl Into<String>) -> Self {
@@ -83,7 +83,7 @@ impl Check {
     fn word(&self) -> (&'static str, Style) {
         match self.state {
             State::Good => ("ok", GOOD),
-            State::Soon => ("soon", SOON),
+            State::Note => ("note", NOTE),
             State::Bad(_) => ("wrong", BAD),
             State::Skipped => ("-", FAINT),
         }
@@ -185,7 +185,7 @@ impl Report {
     fn code(&self) -> Option<Code> {
         let mut codes = self.checks.iter().filter_map(|check| match check.state {
             State::Bad(code) => Some(code),
-            State::Good | State::Soon | State::Skipped => None,
+            State::Good | State::Note | State::Skipped => None,
         });
         let first = codes.clone().next();
         codes.find(|code| *code == Code::Configuration).or(first)

@@ -258,6 +258,9 @@ impl<'a> Call<'a> {
         match &self.items.body {
             Body::None => Ok(().into()),
             Body::Fields(fields) => Ok(fields.into()),
+            Body::Bytes(bytes) if bytes.is_empty() => Err(Failure::usage(
+                "the body is empty; a request without one has no such item",
+            )),
             Body::Bytes(bytes) => {
                 serde_json::from_slice::<Value>(bytes).map_err(|error| {
                     Failure::usage(format_args!("the body is no JSON: {error}"))

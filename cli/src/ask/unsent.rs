@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use ureq::http::header::AUTHORIZATION;
 use wechatpay_chain::catalogue::Endpoint;
 use wechatpay_chain::{Request, formatter, transformer};
@@ -60,9 +60,7 @@ pub(super) fn dry_run(request: Request, is_encrypted: bool, globals: &Globals) -
                 message.trim_end_matches('\n')
             );
         }
-        None => {
-            text.push_str("\nno message: this request is not signed, or its query holds the sign")
-        }
+        None => text.push_str("\nno message: this request is not signed"),
     }
     output::line(text)
 }
@@ -162,7 +160,11 @@ impl Unsent {
                 &self.body,
             ));
         }
-        let fields = transformer::to_value(&self.body).ok()?;
+        let fields = match self.target.split_once('?') {
+            Some((_, query)) if self.body.is_empty() => fields(query),
+            _ => transformer::to_value(&self.body).ok()?,
+        };
+        fields.get("sign")?;
         let signed = formatter::query_string_like(&formatter::ksort(&fields));
         Some(format!("{signed}&key={BLANK}"))
     }
@@ -206,6 +208,34 @@ fn blank_query(url: &str) -> String {
     format!("{path}?{}", pairs.join("&"))
 }
 
+/// The fields of a query.
+fn fields(query: &str) -> Value {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (decoded(name), Value::from(decoded(value))))
+        .collect()
+}
+
+/// A text without its percent-encoding.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        let encoded = match rest {
+            [b'%', high, low, behind @ ..] => digit(high)
+                .zip(digit(low))
+                .and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
+                .map(|byte| (byte, behind)),
+            _ => None,
+        };
+        let (byte, behind) = encoded.unwrap_or((*byte, behind));
+        bytes.push(byte);
+        rest = behind;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// A text as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -231,6 +261,14 @@ mod tests {
         assert_eq!(
             blank_query("https://h/p?a=1&sign=AB&sign_type=MD5"),
             "https://h/p?a=1&sign=…&sign_type=MD5"
+        );
+    }
+
+    #[test]
+    fn the_fields_of_a_query_are_decoded() {
+        assert_eq!(
+            fields("a=x%20%E5%BE%AE&b=%zz"),
+            json!({ "a": "x 微", "b": "%zz" })
         );
     }
 

@@ -388,10 +388,9 @@ impl Checked {
                         "decryption",
                         "req_info opens with the APIv2 key",
                     ));
-                    self.report.add(Check::soon(
+                    self.report.add(Check::note(
                         "sign",
-                        "a refund's notification has none, so anybody who has the key may have sent it: query \
-                         the refund",
+                        "nothing authenticates a refund's notification, not even its encryption: query the refund",
                     ));
                 } else {
                     self.report

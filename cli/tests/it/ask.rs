@@ -162,6 +162,35 @@ fn a_dry_run_shows_what_would_be_signed_and_sends_nothing() {
 }
 
 #[test]
+fn a_dry_run_of_a_get_of_v2_shows_what_its_query_signs() {
+    let sandbox = sandbox();
+    let shown = run(wechatpay_at(
+        &sandbox,
+        &[
+            "get",
+            "v2/papay/entrustweb",
+            "appid=wx8888888888888888",
+            "mch_id=1900000109",
+            "contract_display_account==微 信",
+            "--dry-run",
+        ],
+    ));
+    assert_shown!(shown, @"
+    exit 0
+    --- stdout
+    GET http://127.0.0.1:PORT/papay/entrustweb?contract_display_account=%E5%BE%AE%20%E4%BF%A1&appid=wx8888888888888888&mch_id=1900000109&sign=…
+    Accept: text/xml, text/plain, application/x-gzip
+    Content-Type: text/xml; charset=utf-8
+    User-Agent: wechatpay-chain/0.1.0 (aws-lc-rs)
+
+    the message that is signed, with the APIv2 key at its end
+
+    appid=wx8888888888888888&contract_display_account=微 信&mch_id=1900000109&key=…
+    --- stderr
+    ");
+}
+
+#[test]
 fn a_line_for_curl_warns() {
     let sandbox = sandbox();
     let shown = run(wechatpay_at(
