@@ -12,6 +12,7 @@ use crate::platform::refreshed;
 use crate::protocol::Exchange;
 use crate::protocol::v3::{Question, Verdict};
 use crate::response::Response;
+use crate::seen::Seen;
 use crate::signer::Verifier;
 use crate::transport::{Driver, Failure, drive_until};
 
@@ -57,20 +58,21 @@ pub(crate) async fn finish(
     exchange: Exchange,
     answer: std::result::Result<http::Response<Bytes>, Failure>,
     driver: Driver,
+    seen: &Seen,
 ) -> Result<Response> {
     let endpoint = exchange.sent.endpoint.clone();
-    let result = match answer {
-        Ok(answer) => accept(exchange, answer, driver).await,
+    let result = match answer.and_then(|answer| exchange.sent.plain(answer)) {
+        Ok(answer) => {
+            seen.answer_body(&endpoint, answer.body());
+            accept(exchange, answer, driver).await
+        }
         Err(failure) => Err(exchange.sent.failed(failure)),
     };
     match &result {
-        Ok(response) => tracing::debug!(
-            %endpoint,
-            status = response.status().as_u16(),
-            request_id = response.request_id(),
-            "answered"
-        ),
-        Err(error) => tracing::debug!(%error, "failed"),
+        Ok(response) => seen
+            .log
+            .answered(&endpoint, response.status(), response.headers()),
+        Err(error) => seen.log.failed(error),
     }
     result
 }

@@ -196,6 +196,7 @@ impl BillRequest {
     }
 
     async fn go(self, driver: Driver) -> Result<Bill> {
+        let _flight = self.ask.begin()?;
         let limit = Limit {
             unzipped: self.unzip_limit,
             in_memory: Some(self.answer_limit),
@@ -217,6 +218,8 @@ impl BillRequest {
     }
 
     async fn save(self, path: PathBuf, driver: Driver) -> Result<Downloaded> {
+        // Until the file is there.
+        let _flight = self.ask.begin()?;
         let endpoint = self.ask.endpoint();
         let part = Part::beside(path, driver).await;
         let mut part = part.map_err(|error| error.at(&endpoint))?;
@@ -247,7 +250,7 @@ impl BillRequest {
             ask = ask.timeout(limit);
         }
         let endpoint = ask.endpoint();
-        let answer = ask.go(driver).await?;
+        let answer = ask.carry_out(driver).await?;
         let data = answer.data().map_err(|error| error.at(&endpoint))?;
         let mut promise = Promise::of(&data, self.sequence, &endpoint)?;
         promise

@@ -27,9 +27,10 @@ use crate::platform::{Certificates, KeySet, Place, Platform, PlatformKeys, Store
 use crate::protocol::v2;
 use crate::request::Request;
 use crate::rsa::{PrivateKey, PublicKey};
+use crate::shutdown::{Flights, Shutdown};
 use crate::signer::{MerchantKey, Signer, Verifier};
 use crate::transport::failover::Entrances;
-use crate::transport::{Identity, Transport};
+use crate::transport::{Identity, Proxies, Transport};
 
 const DEFAULT_BASE: &str = "https://api.mch.weixin.qq.com/";
 const DEFAULT_SECOND: &str = "https://api2.mch.weixin.qq.com/";
@@ -113,6 +114,8 @@ pub(crate) struct Core {
     pub(crate) answer_limit: usize,
     /// Whether each request is a log event.
     pub(crate) debug: bool,
+    /// Its requests, which are counted until the client is shut down.
+    pub(crate) flights: Arc<Flights>,
     pub(crate) transport: Arc<Transport>,
     /// What presents the merchant certificate, if the client has it: connections of its own.
     pub(crate) secure: Option<Arc<Transport>>,
@@ -201,7 +204,7 @@ impl Client {
     ///
     /// `mchid`, `serial`, `privateKey`, `certs` (an object of serial and key), `apiv3Key`,
     /// `secret`, `merchant` (an object of `cert` and `key`, plain paths as in PHP, too), `base_uri`, `headers`, `debug`,
-    /// `timeout` and `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders
+    /// `proxy` (a text, as [`ClientBuilder::proxy`] takes it; an empty one is none), `timeout` and `connect_timeout` (seconds, fractions allowed, 0 for no limit). The placeholders
     /// of APIv2-only code, `serial: "nop"`, `privateKey: "any"` and `certs: {"any": null}`, mean
     /// "not configured".
     ///
@@ -417,6 +420,36 @@ impl Client {
         Ok(())
     }
 
+    /// Ends the client, by `.await` or `.wait()`: no other request begins, and those in flight are waited
+    /// for, up to the limit. Gives the number of those that are in flight even then; 0 if all came to
+    /// their end.
+    ///
+    /// It holds for all clones of this client, and not for other clients that share its connections.
+    /// A request that begins later is [`Error::Request`], and was not sent. A repeat of one that had
+    /// begun is part of it. A stream is in flight until its body has come to its end or is dropped, a
+    /// download or a bill until its file is there. The certificates are refreshed no more; a
+    /// notification is still checked, with the keys that are known.
+    ///
+    /// What is still in flight when the limit runs out is not cut off here, but by the end of the
+    /// process: [query](Error::may_have_been_sent) those orders before repeating. A limit of zero does not
+    /// wait.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let sandbox = wechatpay_sandbox::Sandbox::start_blocking()?;
+    /// # let client = sandbox.client();
+    /// let left = client.shutdown(Duration::from_secs(20)).wait();
+    /// if left > 0 {
+    ///     eprintln!("{left} requests did not end: query their orders");
+    /// }
+    /// let error = client.chain("v3/certificates").get().wait().unwrap_err();
+    /// assert!(!error.may_have_been_sent());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown(&self, limit: Duration) -> Shutdown {
+        Shutdown::new(Arc::clone(&self.inner.core), limit)
+    }
+
     pub(crate) fn fixed(&self, path: &'static str) -> Chain {
         self.at(PathText::fixed(path))
     }
@@ -473,6 +506,8 @@ pub struct ClientBuilder {
     second_entrance: Option<Option<String>>,
     plain_http: Option<String>,
     roots: Vec<CertificateDer<'static>>,
+    /// `Some(None)` for none, whatever the environment says.
+    proxy: Option<Option<Zeroizing<String>>>,
     transport: Option<Arc<Transport>>,
     headers: HeaderMap,
     timeout: Option<Limit>,
@@ -639,11 +674,63 @@ impl ClientBuilder {
         self
     }
 
+    /// The system's root certificates, beside the built-in ones; with the feature `native-roots`. They are
+    /// read by this call, and again by the next client's.
+    ///
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place, as elsewhere. A certificate there that can't
+    /// be a root is left out; where there is none, [`build`](Self::build) is an error.
+    #[cfg(feature = "native-roots")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "native-roots")))]
+    pub fn native_roots(mut self) -> Self {
+        match native_roots() {
+            Ok(roots) => self.roots.extend(roots),
+            Err(error) => self.remember(error),
+        }
+        self
+    }
+
+    /// The proxy that all connections go through: `http://host:port`, which is asked by CONNECT for plain
+    /// http, too, or `socks5://host:port`. User and password stand before the host,
+    /// `http://user:password@host:port`, percent-encoded.
+    ///
+    /// By default it is that of the environment, read once, when the client is built: `HTTPS_PROXY` for
+    /// https; for plain http `HTTP_PROXY`, but not where `REQUEST_METHOD` is set, since in a CGI program
+    /// whoever sent the request chooses it; `ALL_PROXY` for what has none of its own. Hosts in
+    /// `NO_PROXY` (separated by commas; a domain with all its hosts, an address, a network, or `*`) are
+    /// reached directly in either case, and so is loopback. Each name counts in small letters, too.
+    ///
+    /// The proxy looks up names: `socks5://` and `socks5h://` are the same. A port that is not given is
+    /// 80, or 1080 of SOCKS5. A proxy that refuses, or can't be reached, is [`Error::Connect`] in
+    /// [`Phase::Proxy`](crate::Phase::Proxy): the request was not sent, and no second entrance is
+    /// tried. [`connect_timeout`](Self::connect_timeout) covers its answer. One that opens TLS itself
+    /// needs its root by [`root_certificate`](Self::root_certificate).
+    ///
+    /// ```
+    /// # use wechatpay_chain::Client;
+    /// let client = Client::builder()
+    ///     .mchid("1900000109")
+    ///     .secret("the APIv2 key, of 32 characters.")
+    ///     .proxy("http://user:pass%40word@proxy.example:3128")
+    ///     .build()?;
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    pub fn proxy(mut self, address: impl Into<String>) -> Self {
+        self.proxy = Some(Some(Zeroizing::new(address.into())));
+        self
+    }
+
+    /// All connections are direct, whatever the environment says of a [`proxy`](Self::proxy).
+    pub fn without_proxy(mut self) -> Self {
+        self.proxy = Some(None);
+        self
+    }
+
     /// Shares the connections of another client, of another merchant, say. Those that present a
     /// merchant's certificate are never shared: each client has its own.
     ///
     /// The other client's root certificates hold for this one, too; one that it does not trust is an
-    /// error of [`build`](Self::build).
+    /// error of [`build`](Self::build). So does its [`proxy`](Self::proxy), and giving one here is an
+    /// error.
     ///
     /// ```
     /// # use wechatpay_chain::Client;
@@ -680,7 +767,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The limit of making a connection: lookup, TCP and TLS; 5 s by default, zero for none.
+    /// The limit of making a connection: lookup, TCP, the answer of a proxy, and TLS; 5 s by default,
+    /// zero for none.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = Some(Limit::from(limit));
         self
@@ -772,7 +860,19 @@ impl ClientBuilder {
         }
         let entrances = second.map(|second| Entrances::new(base.origin(), second.origin()));
         let transport = match self.transport {
-            None => Arc::new(Transport::new(self.roots)?),
+            None => {
+                let set = self.proxy.as_ref();
+                let set = set.map(|proxy| proxy.as_ref().map(|proxy| proxy.as_str()));
+                let proxies = Proxies::new(set, &|name| env::var_os(name))?;
+                Arc::new(Transport::new(self.roots, proxies)?)
+            }
+            Some(shared) if !is_shared_way(self.proxy.as_ref(), &shared) => {
+                return Err(Error::config(
+                    "proxy",
+                    "a way of its own beside transport_of",
+                    "the proxy on that client, whose connections are shared",
+                ));
+            }
             Some(shared) if shared.trusts(&self.roots) => shared,
             Some(_) => {
                 return Err(Error::config(
@@ -802,6 +902,7 @@ impl ClientBuilder {
                 .unwrap_or(Limit(Some(DEFAULT_IDLE_TIMEOUT))),
             answer_limit: self.answer_limit.unwrap_or(DEFAULT_ANSWER_LIMIT),
             debug: self.debug,
+            flights: Arc::default(),
             transport,
             secure: secure.transpose()?.map(Arc::new),
         };
@@ -1033,6 +1134,15 @@ fn check_platform(
     Ok((serial, public))
 }
 
+/// Whether what was set of a proxy is what connections that are shared have.
+fn is_shared_way(proxy: Option<&Option<Zeroizing<String>>>, shared: &Transport) -> bool {
+    match proxy {
+        None => true,
+        Some(None) => !shared.has_proxy(),
+        Some(Some(_)) => false,
+    }
+}
+
 /// Whether this is the address that requests go to by default.
 fn is_default(base: &Base) -> bool {
     Base::parse(DEFAULT_BASE, None)
@@ -1255,10 +1365,31 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
+/// The roots of the system that can be roots here.
+#[cfg(feature = "native-roots")]
+fn native_roots() -> Result<Vec<CertificateDer<'static>>> {
+    let found = rustls_native_certs::load_native_certs();
+    let (found, errors) = (found.certs, found.errors);
+    let mut store = rustls::RootCertStore::empty();
+    let roots: Vec<_> = found
+        .into_iter()
+        .filter(|root| store.add(root.clone()).is_ok())
+        .collect();
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    let why = errors.first().map(|error| format!(": {error}"));
+    Err(Error::config(
+        "native_roots",
+        format!("the system has none{}", why.unwrap_or_default()),
+        "root certificates where the system keeps them, or in the file that SSL_CERT_FILE names",
+    ))
+}
+
 /// PHP's array of settings; Guzzle's client options follow the rule of request options.
 fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
     const KNOWN: &str = "mchid, serial, privateKey, certs, apiv3Key, secret, merchant, base_uri, \
-         headers, timeout, connect_timeout, debug";
+         headers, timeout, connect_timeout, proxy, debug";
     let mut builder = Client::builder();
     for (name, value) in settings {
         builder = match (name.as_str(), value) {
@@ -1294,6 +1425,8 @@ fn from_settings(settings: Map<String, Value>) -> Result<ClientBuilder> {
             }
             ("merchant", Value::Object(merchant)) => merchant_pair(builder, merchant)?,
             ("base_uri", value) => builder.base_uri(text("base_uri", &value)?),
+            ("proxy", Value::String(none)) if none.is_empty() => builder.without_proxy(),
+            ("proxy", Value::String(address)) => builder.proxy(address),
             ("headers", value) => {
                 let headers = options::headers(&value);
                 let headers =

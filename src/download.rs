@@ -56,6 +56,8 @@ impl Download {
     }
 
     async fn go(self, driver: Driver) -> Result<Downloaded> {
+        // Until the file is there.
+        let _flight = self.request.begin()?;
         let endpoint = self.request.endpoint();
         let part = Part::beside(self.path, driver).await;
         let part = part.map_err(|error| error.at(&endpoint))?;

@@ -19,17 +19,20 @@ use crate::formatter;
 use crate::options::Limit;
 use crate::payload::{Content, Payload};
 use crate::platform::{Store, Trust};
-use crate::protocol::v2::request::Workwx;
+use crate::protocol::v2::request::{Fields, Workwx};
 use crate::protocol::v3::{self, Stamp};
 use crate::protocol::{self, Exchange, Sent, Terms, v2};
 use crate::query::Query;
+use crate::seen::{Log, Seen};
 use crate::sensitive;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::By;
 use crate::signer::MerchantKey;
-use crate::transport::body::Body;
+use crate::transport::body::{Body, Watch};
 use crate::transport::failover::Origin;
-use crate::transport::{Call, Driver, Failure, Limits, Outcome, Transport, drive_until};
+use crate::transport::{
+    Brought, Call, Driver, Failure, InPieces, Limits, Outcome, Transport, drive_until,
+};
 
 /// Where a request goes.
 pub(crate) struct Destination {
@@ -76,7 +79,7 @@ pub(crate) struct Draft {
     pub(crate) payload: Payload,
     pub(crate) headers: HeaderMap,
     pub(crate) limits: Limits,
-    pub(crate) debug: bool,
+    pub(crate) seen: Seen,
     #[cfg(feature = "aws-lc-rs")]
     pub(crate) sensitive: Sensitive,
     /// `None` for APIv3.
@@ -97,8 +100,24 @@ pub(crate) struct AskedOfV2 {
     pub(crate) path: String,
     pub(crate) is_nonceless: bool,
     pub(crate) workwx: Option<Box<Workwx>>,
-    /// The fields of a GET, in the pieces in which they came.
-    pub(crate) query: Vec<Value>,
+    /// The fields of a GET, in the pieces in which they came; of any other verb they are the body's.
+    pub(crate) fields: Vec<Value>,
+}
+
+impl AskedOfV2 {
+    /// Signs the fields, with a nonce of its own unless they have one.
+    fn signed(&self, core: &Core, verb: &Method) -> Result<(Fields, v2::Terms)> {
+        let call = v2::request::Call {
+            verb,
+            path: &self.path,
+            nonce: &formatter::nonce(),
+            is_nonceless: self.is_nonceless,
+            workwx: self.workwx.as_deref(),
+        };
+        let (fields, signed) = v2::request::signed(core.merchant(), &call, &self.fields)?;
+        let path = self.path.clone();
+        Ok((fields, v2::Terms { path, signed }))
+    }
 }
 
 impl Destination {
@@ -117,6 +136,7 @@ impl Destination {
 impl Draft {
     /// A GET of the client's own, for which nothing is fetched before.
     pub(crate) fn get(core: &Arc<Core>, endpoint: Endpoint, destination: Destination) -> Self {
+        let seen = Seen::begin(&Method::GET, || endpoint.template.clone(), Log::default());
         Self {
             core: Arc::clone(core),
             endpoint,
@@ -131,7 +151,7 @@ impl Draft {
                 answer: core.answer_limit,
                 started: Driver::Caller.now(),
             },
-            debug: false,
+            seen,
             #[cfg(feature = "aws-lc-rs")]
             sensitive: Sensitive::default(),
             store: None,
@@ -245,6 +265,7 @@ impl Draft {
         let endpoint = self.catalogued();
         let scheme = sensitive::scheme(endpoint.as_ref());
         let asked = std::mem::take(&mut self.sensitive);
+        self.seen.blank(&asked.pointers);
         let mut seal = |pointers: &[String], names: &[String], by| {
             if !pointers.is_empty() {
                 let body = self.payload.json_mut(by)?;
@@ -292,7 +313,7 @@ impl Draft {
     /// whose key is here.
     pub(crate) fn seal(mut self) -> Result<Sealed> {
         let sealed = if let Some(asked) = self.apiv2.take() {
-            self.signed(asked).map(Seal::V2)
+            self.signed(asked)
         } else {
             self.encrypted_for_v3()
         };
@@ -313,36 +334,25 @@ impl Draft {
     }
 
     /// Puts the signed fields of APIv2 into the payload, or into the query of a GET.
-    fn signed(&mut self, asked: AskedOfV2) -> Result<v2::Terms> {
+    fn signed(&mut self, mut asked: AskedOfV2) -> Result<Seal> {
         let mut payload = std::mem::replace(&mut self.payload, Payload::none());
-        let mut pieces = payload.take_pieces()?;
+        let pieces = payload.take_pieces()?;
         let is_query = self.method == Method::GET;
-        if is_query {
-            if !pieces.is_empty() {
-                return Err(Error::request(
-                    "a GET of APIv2 with a body",
-                    "its fields in .query(), which are signed",
-                ));
-            }
-            pieces = asked.query;
+        if !is_query {
+            asked.fields = pieces;
+        } else if !pieces.is_empty() {
+            return Err(Error::request(
+                "a GET of APIv2 with a body",
+                "its fields in .query(), which are signed",
+            ));
         }
-        let call = v2::request::Call {
-            verb: &self.method,
-            path: &asked.path,
-            nonce: &formatter::nonce(),
-            is_nonceless: asked.is_nonceless,
-            workwx: asked.workwx.as_deref(),
-        };
-        let (fields, signed) = v2::request::signed(self.core.merchant(), &call, &pieces)?;
+        let (fields, terms) = asked.signed(&self.core, &self.method)?;
         if is_query {
             self.destination.set_query(&fields.to_query())?;
         } else {
             self.payload = payload.signed(&fields);
         }
-        Ok(v2::Terms {
-            path: asked.path,
-            signed,
-        })
+        Ok(Seal::V2 { asked, terms })
     }
 }
 
@@ -358,7 +368,11 @@ enum Seal {
         /// The serial of the platform key that the gateway is told of.
         announced: Option<String>,
     },
-    V2(v2::Terms),
+    V2 {
+        asked: AskedOfV2,
+        /// Of the attempt that is next, or was the last.
+        terms: v2::Terms,
+    },
 }
 
 impl Sealed {
@@ -396,34 +410,68 @@ pub(crate) struct Ready {
     content: Content,
 }
 
+/// The body of an attempt, which a connection takes.
+struct Sending {
+    length: u64,
+    watch: Option<Arc<Watch>>,
+}
+
+impl Sending {
+    fn of(request: &http::Request<Body>) -> Self {
+        Self {
+            length: request.body().length(),
+            watch: request.body().watch(),
+        }
+    }
+
+    /// How much of it was taken, if anything was.
+    fn bytes(&self) -> u64 {
+        let taken = self.watch.as_ref().map(|watch| watch.taken());
+        taken.unwrap_or(self.length)
+    }
+}
+
 /// How often a request is given to a connection that had just been closed.
 const MOST_GIVEN_BACK: u32 = 3;
 
 impl Ready {
     /// Signs, sends, and takes the whole answer.
-    pub(crate) async fn send(&self, driver: Driver) -> Result<(Exchange, Outcome)> {
-        self.send_by(driver, |call| call.run(driver)).await
+    pub(crate) async fn send(&mut self, driver: Driver) -> Result<(Exchange, Outcome)> {
+        let (exchange, outcome) = self.send_by(driver, |_| false).await?;
+        let outcome = outcome.and_then(|brought| match brought {
+            Brought::Whole(answer) => Ok(answer),
+            Brought::Begun(_) => Err(Failure::lost(Phase::Read)),
+        });
+        Ok((exchange, outcome))
+    }
+
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.draft.seen
+    }
+
+    pub(crate) fn into_seen(self) -> Seen {
+        self.draft.seen
     }
 
     /// Signs and sends. What provably did not arrive is signed anew and sent again: where a
     /// connection was closed before a byte was written, and where an entrance can't be reached.
-    pub(crate) async fn send_by<T, F>(
-        &self,
+    pub(crate) async fn send_by(
+        &mut self,
         driver: Driver,
-        run: impl Fn(Call) -> F,
-    ) -> Result<(Exchange, std::result::Result<T, Failure>)>
-    where
-        F: Future<Output = std::result::Result<T, Failure>>,
-    {
+        in_pieces: InPieces,
+    ) -> Result<(Exchange, std::result::Result<Brought, Failure>)> {
         let own = self.draft.destination.origin();
-        let entrances = self.draft.core.entrances.as_ref();
+        let core = Arc::clone(&self.draft.core);
+        let entrances = core.entrances.as_ref();
         let order = entrances.and_then(|entrances| entrances.order(&own, driver.now()));
         let [mut origin, other] = order.unwrap_or([&own, &own]);
         let mut given_back = 0;
         loop {
-            let signed = self.compose(origin)?.sign(driver).await?;
+            let signed = self.another(origin)?.sign(driver).await?;
+            let body = Sending::of(&signed.request);
             let (call, exchange) = signed.split();
-            let outcome = run(call).await;
+            let outcome = call.open(driver, in_pieces).await;
+            self.saw(&body, &outcome);
             // When the request's own time is over, that says nothing of an entrance.
             let is_over = exchange.sent.is_over(driver.now());
             let is_unreachable = !is_over && outcome.as_ref().is_err_and(Failure::is_unreachable);
@@ -433,10 +481,10 @@ impl Ready {
             match outcome.as_ref().map(|_| ()) {
                 Err(failure) if failure.is_given_back() && given_back < MOST_GIVEN_BACK => {
                     given_back += 1;
-                    tracing::debug!(host = %origin.1, "a connection had been closed; sent again");
+                    tracing::debug!(target: "wechatpay_chain", host = %origin.1, "a connection had been closed; sent again");
                 }
                 Err(_) if is_unreachable && origin != other => {
-                    tracing::warn!(host = %origin.1, other = %other.1, "unreachable; sent to the other entrance");
+                    tracing::warn!(target: "wechatpay_chain", host = %origin.1, other = %other.1, "unreachable; sent to the other entrance");
                     origin = other;
                 }
                 _ => return Ok((exchange, outcome)),
@@ -460,6 +508,55 @@ impl Ready {
         self.compose(&self.draft.destination.origin())
     }
 
+    /// The request of another attempt. Whatever its protocol, it has a nonce and a signature of its own.
+    fn another(&mut self, origin: &Origin) -> Result<Unsigned> {
+        if self.seen().attempts() > 0 {
+            self.renew()
+                .map_err(|error| error.at(&self.draft.endpoint))?;
+        }
+        let composed = self.compose(origin)?;
+        let Draft { endpoint, seen, .. } = &mut self.draft;
+        let attempt = seen.attempt(&origin.1);
+        let length = composed.0.request.body().length();
+        seen.log.attempt(endpoint, &origin.1, attempt, length);
+        let is_v3 = matches!(self.seal, Seal::V3 { .. });
+        if let Some(body) = self.content.shown(is_v3) {
+            seen.request_body(endpoint, body);
+        }
+        Ok(composed)
+    }
+
+    /// Takes down what became of an attempt.
+    fn saw(&mut self, body: &Sending, outcome: &std::result::Result<Brought, Failure>) {
+        let seen = &mut self.draft.seen;
+        let is_unsent = matches!(outcome, Err(failure) if !failure.may_have_been_sent());
+        if !is_unsent {
+            seen.sent(body.bytes());
+        }
+        match outcome {
+            Ok(Brought::Whole(answer)) => {
+                seen.answered(answer.status(), answer.headers());
+                seen.received(answer.body().len());
+            }
+            Ok(Brought::Begun(answer)) => seen.answered(answer.status(), answer.headers()),
+            Err(_) => {}
+        }
+    }
+
+    /// Signs the fields of APIv2 with another nonce. APIv3's are in a header, which is made each time.
+    fn renew(&mut self) -> Result<()> {
+        let Seal::V2 { asked, terms } = &mut self.seal else {
+            return Ok(());
+        };
+        let fields;
+        (fields, *terms) = asked.signed(&self.draft.core, &self.draft.method)?;
+        if self.draft.method == Method::GET {
+            return self.draft.destination.set_query(&fields.to_query());
+        }
+        self.content.set_fields(&fields);
+        Ok(())
+    }
+
     fn compose(&self, origin: &Origin) -> Result<Unsigned> {
         let Draft {
             core,
@@ -471,11 +568,10 @@ impl Ready {
             transport,
             is_signed,
             is_exempt,
-            debug,
             ..
         } = &self.draft;
         let (headers, terms) = match &self.seal {
-            Seal::V2(terms) => (v2::headers(), Terms::V2(terms.clone())),
+            Seal::V2 { terms, .. } => (v2::headers(), Terms::V2(terms.clone())),
             Seal::V3 { trust, announced } => {
                 let stamp = Stamp {
                     timestamp: formatter::now(),
@@ -511,9 +607,6 @@ impl Ready {
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        if *debug || core.debug {
-            tracing::info!(%endpoint, %host, body_bytes = request.body().length(), "request");
-        }
         Ok(Unsigned(Outgoing {
             request,
             limits: *limits,

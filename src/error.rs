@@ -60,7 +60,7 @@ pub enum Error {
     /// What to do: fill the variable with `.var(name, value)`, or correct its name.
     #[error(transparent)]
     Template(Box<TemplateError>),
-    /// No connection could be made: name lookup, TCP or TLS failed.
+    /// No connection could be made: name lookup, TCP or TLS failed, or a proxy refused.
     ///
     /// When: before the request was written, so it did not arrive.
     /// What to do: repeat it; see to the network, proxy or certificate that the message names.
@@ -528,6 +528,8 @@ pub enum Phase {
     Lookup,
     /// Opening the TCP connection.
     Connect,
+    /// Through a proxy: connecting to it, and waiting for it to connect to the server.
+    Proxy,
     /// The TLS handshake.
     Handshake,
     /// The request was handed to a connection; nothing of the answer was there yet.
@@ -550,6 +552,7 @@ impl fmt::Display for Phase {
             Self::Certificates => "waiting for the platform certificates of",
             Self::Lookup => "looking up",
             Self::Connect => "connecting to",
+            Self::Proxy => "going through a proxy to",
             Self::Handshake => "TLS handshake with",
             Self::Exchange => "waiting for the answer of",
             Self::Read => "reading the answer of",
@@ -608,7 +611,8 @@ impl fmt::Display for NetworkError {
             write!(f, "{name} of {} s ran out", limit.as_secs_f64())?;
         }
         if let Some(cause) = self.cause.as_deref() {
-            f.write_str(&with_causes(cause))?;
+            let lead = if self.limit.is_some() { ": " } else { "" };
+            write!(f, "{lead}{}", with_causes(cause))?;
         }
         write!(f, "{}", Before(&self.attempts))?;
         f.write_str(if self.may_have_been_sent {

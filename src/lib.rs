@@ -166,6 +166,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Logs
+//!
+//! By `tracing`, all under the target `wechatpay_chain`; nothing is formatted where nobody listens.
+//!
+//! | level | what |
+//! |---|---|
+//! | INFO | a span `request` for each request, however often it is sent: `verb`, `path` (the template, never a value), `host` (of the last attempt), `status` and `request_id` (of the last answer), `attempts`, `elapsed_ms`, and the bodies' `sent_bytes` and `received_bytes`, as they went over the wire in all attempts |
+//! | DEBUG | events in it: `request` for each attempt, `answered` or `failed`. PHP's `debug` makes those of one request, or of all of a client ([`Client::factory`]), INFO |
+//! | WARN | what ought to be looked into: an entrance that can't be reached, a repeat by [`Request::retry`], a certificate that has expired or can't be refreshed |
+//! | TRACE | bodies, under the target `wechatpay_chain::body`, as JSON |
+//!
+//! The span is below the caller's own. It ends with the request, that of a stream with its body, and that
+//! of a future that is dropped with it; but for verb and path its fields are there at the end. A field that is not
+//! known is absent. A bill is two requests, and the fetch of platform certificates one of its own: below
+//! the request that waits for it, and below none where it goes on in the background. What is signed for
+//! another HTTP client has no span.
+//!
+//! No span and no event shows a header, a query or a value of a path. In bodies those fields are blanked
+//! that the catalogue or [`Request::sensitive`](Request) calls sensitive, and those that are secret by
+//! their name: signs, keys, tokens, the payer's `auth_code`; so are the queries of addresses. All
+//! else is there, amounts and openids too: leave TRACE off where payments are real. Files, streams and
+//! the certificates are not shown.
+//!
+//! # The end of a process
+//!
+//! [`Client::shutdown`] waits for what is in flight, and lets nothing else begin.
+//!
 //! # Another HTTP client
 //!
 //! [`Request::into_parts`] gives the signed request and what verifies its answer: the pair is the
@@ -176,6 +203,7 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | RSA by AWS-LC, about twice as fast as ring's, and OAEP; needs a C compiler |
+//! | `native-roots` | no | the system's root certificates, by `native_roots()` of the [`ClientBuilder`] |
 //! | `p12` | no | keys and certificates from PKCS#12 files |
 //!
 //! Without `aws-lc-rs` RSA is ring's, which has no encryption: `encrypt` and `decrypt` are absent. TLS
@@ -205,6 +233,7 @@
 mod address;
 mod answer;
 mod bill;
+mod blanked;
 mod chain;
 mod client;
 mod crypto;
@@ -223,7 +252,9 @@ mod protocol;
 mod query;
 mod request;
 mod response;
+mod seen;
 mod sensitive;
+mod shutdown;
 mod signer;
 mod streamed;
 mod template;
@@ -259,6 +290,7 @@ pub use pending::Pending;
 pub use platform::{Certificates, PlatformCertificate, PlatformKey, PlatformKeys};
 pub use request::{Request, ResponseFuture, Signing};
 pub use response::Response;
+pub use shutdown::Shutdown;
 pub use signer::{ServiceError, ServiceFuture, Signer, Verifier};
 pub use streamed::{BodyReader, Streamed, Streaming};
 pub use transport::retry::Retry;

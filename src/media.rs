@@ -285,7 +285,7 @@ impl Media {
         }
         let meta = self.meta_of(filename, hex)?;
         let boundary = self.boundary(&meta);
-        let mut head = String::with_capacity(512 + meta.len());
+        let mut head = String::new();
         // Writing to a String can't fail.
         if !self.is_of_v2 {
             let _ = write!(
@@ -294,17 +294,8 @@ impl Media {
                  Content-Type: application/json\r\n\r\n{meta}\r\n"
             );
         }
-        for (name, value) in &self.fields {
-            let name = quoted(name);
-            let _ = write!(
-                head,
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n\
-                 {value}\r\n"
-            );
-        }
         let (part, filename) = (quoted(self.part_name()), quoted(filename));
-        let _ = write!(
-            head,
+        let file = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{part}\"; \
              filename=\"{filename}\"\r\nContent-Type: {content_type}\r\n\r\n"
         );
@@ -312,13 +303,19 @@ impl Media {
         let Ok(form) = HeaderValue::try_from(form) else {
             return Err(Error::request("the boundary can't be sent", "another one"));
         };
-        Ok(Upload {
+        let mut upload = Upload {
             meta: meta.into(),
-            head: head.into(),
+            head,
+            fields: String::new(),
+            file,
             content,
             tail: format!("\r\n--{boundary}--\r\n").into(),
             content_type: form,
-        })
+            boundary,
+        };
+        let fields = self.fields.iter();
+        upload.set_fields(fields.map(|(name, value)| (name.as_str(), value.as_str())));
+        Ok(upload)
     }
 
     /// The name of the file and its content type, when everything that is given can be sent.
@@ -408,14 +405,36 @@ pub(crate) struct Upload {
     /// The JSON of the part `meta`, which is signed.
     pub(crate) meta: Bytes,
     pub(crate) content_type: HeaderValue,
-    head: Bytes,
+    boundary: String,
+    /// The part `meta`, if there is one.
+    head: String,
+    /// The parts that are fields.
+    fields: String,
+    /// What stands before the content of the file.
+    file: String,
     content: Content,
     tail: Bytes,
 }
 
 impl Upload {
     pub(crate) fn body(&self) -> Body {
-        Body::stream(self.head.clone(), self.content.clone(), self.tail.clone())
+        let head = [self.head.as_str(), &self.fields, &self.file].concat();
+        Body::stream(head.into(), self.content.clone(), self.tail.clone())
+    }
+
+    /// Takes these fields instead of those that it had.
+    pub(crate) fn set_fields<'a>(&mut self, fields: impl Iterator<Item = (&'a str, &'a str)>) {
+        let boundary = &self.boundary;
+        self.fields.clear();
+        for (name, value) in fields {
+            // Writing to a String can't fail.
+            let _ = write!(
+                self.fields,
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n\
+                 {value}\r\n",
+                quoted(name)
+            );
+        }
     }
 }
 

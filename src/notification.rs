@@ -258,7 +258,10 @@ impl Incoming {
         if let (Err(Check::Serial { unknown, .. }), None) = (&checked, self.at) {
             if !is_public_key_id(unknown) && apiv3.keeps_certificates() {
                 let store = core.certificates()?;
-                let fetched = refreshed(&core, &store, driver, None).await;
+                let fetched = match core.flights.begin() {
+                    Ok(_flight) => refreshed(&core, &store, driver, None).await,
+                    Err(error) => Err(error),
+                };
                 note = fetched
                     .err()
                     .map(|reason| format!("the certificates could not be fetched again: {reason}"));

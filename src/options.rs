@@ -151,7 +151,10 @@ pub(crate) fn refuse_guzzle(name: &str, value: &Value) -> Result<(), Problem> {
         ("read_timeout", _) => ".idle_timeout(duration) on the request or the builder",
         ("multipart", _) => "an upload is a body: .post(Media::from_path(path)?)",
         ("form_params", _) => "WeChat Pay takes no forms: a body is `json`, or the text in `body`",
-        ("proxy", _) => "a proxy is not in this version",
+        ("proxy", _) => {
+            "a proxy is the client's: .proxy(address) on the builder, one text for all hosts; \
+             exceptions are in the environment's NO_PROXY"
+        }
         ("auth", _) => "each request is signed by itself; leave it out",
         ("cookies", _) => "there are no cookies; a header goes in `headers`",
         ("delay", _) => "wait before the call; leave it out",

@@ -50,10 +50,26 @@ impl Content {
         }
     }
 
+    /// What a log may see of it, blanked: not of a file, nor of APIv2's fields beside one.
+    pub(crate) fn shown(&self, is_v3: bool) -> Option<&[u8]> {
+        match self {
+            Self::Bytes { bytes, .. } => Some(bytes),
+            Self::Upload(upload) => is_v3.then_some(&upload.meta),
+        }
+    }
+
     pub(crate) fn body(&self) -> Body {
         match self {
             Self::Bytes { bytes, .. } => bytes.clone().into(),
             Self::Upload(upload) => upload.body(),
+        }
+    }
+
+    /// Takes other fields of APIv2, signed anew.
+    pub(crate) fn set_fields(&mut self, fields: &Fields) {
+        match self {
+            Self::Bytes { bytes, .. } => *bytes = fields.to_xml().into(),
+            Self::Upload(upload) => upload.set_fields(fields.pairs()),
         }
     }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::sleep;
+use tracing::Instrument as _;
 
 use crate::address::{Absolute, Base};
 use crate::answer::{Answer, finish};
@@ -31,8 +32,10 @@ use crate::protocol::v2::request::Workwx;
 use crate::protocol::v3::{self};
 use crate::query::Query;
 use crate::response::Response;
+use crate::seen::{Log, Seen};
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive;
+use crate::shutdown::Flight;
 use crate::streamed::Streaming;
 use crate::template;
 use crate::transport::retry::Retry;
@@ -399,7 +402,8 @@ impl Request {
     /// # Errors
     /// What [`wait`](Self::wait) would refuse before sending.
     pub fn into_http(self) -> Result<http::Request<Bytes>> {
-        let ready = self.draft(Driver::Own)?.seal()?.ready_here()?;
+        let draft = self.draft(Driver::Own, Seen::none())?;
+        let ready = draft.seal()?.ready_here()?;
         ready.compose_once()?.sign_here()?.into_http()
     }
 
@@ -409,7 +413,7 @@ impl Request {
     /// What [`wait`](Self::wait) would refuse before sending; and [`Error::Request`] where the
     /// client has yet to fetch the certificates that verify the answer: [`sign`](Self::sign) does.
     pub fn into_parts(self) -> Result<(http::Request<Bytes>, Answer)> {
-        let draft = self.draft(Driver::Own)?;
+        let draft = self.draft(Driver::Own, Seen::none())?;
         if draft.wanting().is_some() {
             let part = "the platform certificates are still to be fetched";
             let wanted = ".sign().await or .sign().wait(), which fetches them";
@@ -431,21 +435,39 @@ impl Request {
     }
 
     pub(crate) async fn go(self, driver: Driver) -> Result<Response> {
+        let _flight = self.begin()?;
+        self.carry_out(driver).await
+    }
+
+    /// Counts as in flight from here on, unless the client was shut down.
+    pub(crate) fn begin(&self) -> Result<Flight> {
+        let flight = self.core.flights.begin();
+        flight.map_err(|error| error.at(&self.endpoint()))
+    }
+
+    /// All of a request that is counted as in flight.
+    pub(crate) async fn carry_out(self, driver: Driver) -> Result<Response> {
+        let seen = self.seen();
+        let span = seen.span();
+        self.in_attempts(driver, seen).instrument(span).await
+    }
+
+    async fn in_attempts(self, driver: Driver, seen: Seen) -> Result<Response> {
         let retry = self.retry.clone();
-        let mut ready = self.prepare(driver).await?;
+        let mut ready = self.prepare(driver, seen).await?;
         let Some(retry) = retry else {
-            return attempt(&ready, driver).await;
+            return attempt(&mut ready, driver).await;
         };
         let mut plan = retry.plan(driver.now());
         loop {
-            let error = match attempt(&ready, driver).await {
+            let error = match attempt(&mut ready, driver).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             let Some(pause) = plan.pause(&error, driver.now()) else {
                 return Err(plan.into_error(error));
             };
-            tracing::warn!(%error, pause = pause.as_secs_f64(), "made again after a pause");
+            tracing::warn!(target: "wechatpay_chain", %error, pause = pause.as_secs_f64(), "made again after a pause");
             plan.failed(&error);
             // A timer belongs to the runtime on which it is made.
             let paused = drive(driver, async move { sleep(pause).await });
@@ -610,7 +632,19 @@ impl Request {
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
-        let template = match &self.target {
+        Endpoint::new(self.method.clone(), self.template())
+    }
+
+    /// A request that is sent from here, as a log sees it from here on.
+    pub(crate) fn seen(&self) -> Seen {
+        let log = Log {
+            is_loud: self.debug || self.core.debug,
+        };
+        Seen::begin(&self.method, || self.template(), log)
+    }
+
+    fn template(&self) -> Cow<'static, str> {
+        match &self.target {
             Target::Path(path) => path.masked(),
             Target::Absolute(address) => {
                 // The catalogue knows a path without what stands before every request's.
@@ -619,8 +653,7 @@ impl Request {
                 PathText::literal(path).masked()
             }
             Target::None => Cow::Borrowed("client.url(…)"),
-        };
-        Endpoint::new(self.method.clone(), template)
+        }
     }
 
     /// Takes the answer in pieces, which is an error for what can only be trusted as a whole.
@@ -630,8 +663,14 @@ impl Request {
     }
 
     /// Everything that is done before a byte leaves.
-    pub(crate) async fn prepare(self, driver: Driver) -> Result<Ready> {
-        let draft = self.draft(driver)?;
+    pub(crate) async fn prepare(self, driver: Driver, seen: Seen) -> Result<Ready> {
+        let log = seen.log;
+        let prepared = self.prepared(driver, seen).await;
+        prepared.inspect_err(|error| log.failed(error))
+    }
+
+    async fn prepared(self, driver: Driver, seen: Seen) -> Result<Ready> {
+        let draft = self.draft(driver, seen)?;
         if let Some(store) = draft.wanting() {
             let fetched = refreshed(&draft.core, &store, driver, draft.limits.deadline()).await;
             // Certificates that have expired are better than none.
@@ -649,7 +688,7 @@ impl Request {
     }
 
     /// The request as it was asked for, with its mistakes found and its address known.
-    fn draft(mut self, driver: Driver) -> Result<Draft> {
+    fn draft(mut self, driver: Driver, seen: Seen) -> Result<Draft> {
         let endpoint = self.endpoint();
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake.at(&endpoint));
@@ -683,7 +722,7 @@ impl Request {
                     path,
                     is_nonceless: self.apiv2.is_nonceless,
                     workwx: self.apiv2.workwx,
-                    query: self.pieces,
+                    fields: self.pieces,
                 });
             }
         }
@@ -694,7 +733,7 @@ impl Request {
             payload: self.payload,
             headers: self.headers,
             limits,
-            debug: self.debug,
+            seen,
             #[cfg(feature = "aws-lc-rs")]
             sensitive: self.sensitive,
             apiv2,
@@ -866,9 +905,10 @@ fn seconds(name: &str, value: &Value) -> Result<Limit, options::Problem> {
 }
 
 /// One attempt: sent, and its answer judged.
-async fn attempt(ready: &Ready, driver: Driver) -> Result<Response> {
-    let (exchange, outcome) = ready.send(driver).await?;
-    finish(exchange, outcome, driver).await
+async fn attempt(ready: &mut Ready, driver: Driver) -> Result<Response> {
+    let sent = ready.send(driver).await;
+    let (exchange, outcome) = sent.inspect_err(|error| ready.seen().log.failed(error))?;
+    finish(exchange, outcome, driver, ready.seen()).await
 }
 
 impl IntoFuture for Request {
@@ -898,7 +938,8 @@ impl Signing {
     }
 
     async fn go(self, driver: Driver) -> Result<(http::Request<Bytes>, Answer)> {
-        let ready = self.0.prepare(driver).await?;
+        let _flight = self.0.begin()?;
+        let ready = self.0.prepare(driver, Seen::none()).await?;
         ready.compose_once()?.sign(driver).await?.into_parts()
     }
 }

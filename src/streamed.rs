@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
+use tracing::Instrument as _;
 
 use crate::answer::finish;
 use crate::error::{Check, Endpoint, Error, Phase, Result, Signed, Subject, VerifyError};
@@ -16,9 +17,9 @@ use crate::pending::Pending;
 use crate::protocol::{Unzip, unzip, v3};
 use crate::request::Request;
 use crate::response::{Response, header_text};
-use crate::transport::{
-    AbandonArrival, Arrival, ArrivalError, Brought, Call, Driver, Failure, block_on,
-};
+use crate::seen::Seen;
+use crate::shutdown::Flight;
+use crate::transport::{AbandonArrival, Arrival, ArrivalError, Brought, Driver, Failure, block_on};
 
 /// A request whose answer is taken in pieces: see [`Request::stream`].
 ///
@@ -38,7 +39,16 @@ impl Streaming {
     /// # Errors
     /// Each variant of [`Error`] says when it happens.
     pub fn wait(self) -> Result<BodyReader> {
-        block_on(open(self.0, Driver::Own)).map(BodyReader::new)
+        block_on(self.go(Driver::Own)).map(BodyReader::new)
+    }
+
+    async fn go(self, driver: Driver) -> Result<Streamed> {
+        let flight = self.0.begin()?;
+        let mut streamed = open(self.0, driver).await?;
+        if let Body::Arriving(body) = &mut streamed.body {
+            body.flight = Some(flight);
+        }
+        Ok(streamed)
     }
 }
 
@@ -47,15 +57,22 @@ impl IntoFuture for Streaming {
     type IntoFuture = Pending<Streamed>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Pending::new(open(self.0, Driver::Caller))
+        Pending::new(self.go(Driver::Caller))
     }
 }
 
-/// Sends a request, and comes back with the headers of its success.
+/// Sends a request that is counted as in flight, and comes back with the headers of its success.
 pub(crate) async fn open(request: Request, driver: Driver) -> Result<Streamed> {
-    let ready = request.in_pieces().prepare(driver).await?;
-    let open = |call: Call| call.open(driver, |parts| v3::is_plain(parts.status, &parts.headers));
-    let (exchange, outcome) = ready.send_by(driver, open).await?;
+    let seen = request.seen();
+    let span = seen.span();
+    open_in_span(request, driver, seen).instrument(span).await
+}
+
+async fn open_in_span(request: Request, driver: Driver, seen: Seen) -> Result<Streamed> {
+    let mut ready = request.in_pieces().prepare(driver, seen).await?;
+    let sent = ready.send_by(driver, |parts| v3::is_plain(parts.status, &parts.headers));
+    let sent = sent.await;
+    let (exchange, outcome) = sent.inspect_err(|error| ready.seen().log.failed(error))?;
     let mut asked = Asked {
         endpoint: exchange.sent.endpoint.clone(),
         host: exchange.sent.host.clone(),
@@ -63,15 +80,15 @@ pub(crate) async fn open(request: Request, driver: Driver) -> Result<Streamed> {
     };
     let answer = match outcome {
         Ok(Brought::Begun(answer)) => {
-            let endpoint = &asked.endpoint;
-            tracing::debug!(%endpoint, status = answer.status().as_u16(), "answered");
+            let log = ready.seen().log;
+            log.answered(&asked.endpoint, answer.status(), answer.headers());
             asked.signed = Some(exchange.sent.terms.signed());
-            return Ok(Streamed::begun(answer, asked));
+            return Ok(Streamed::begun(answer, asked, ready.into_seen()));
         }
         Ok(Brought::Whole(answer)) => Ok(answer),
         Err(failure) => Err(failure),
     };
-    let response = finish(exchange, answer, driver).await?;
+    let response = finish(exchange, answer, driver, ready.seen()).await?;
     Ok(Streamed::whole(response, asked))
 }
 
@@ -121,10 +138,14 @@ struct Arriving {
     unzip: Option<Unzip>,
     /// What came and was not unzipped yet.
     packed: Bytes,
+    /// Until the body has come to its end.
+    seen: Seen,
+    /// As long; `None` for a part of something that is in flight itself.
+    flight: Option<Flight>,
 }
 
 impl Streamed {
-    fn begun(answer: http::Response<Arrival>, asked: Asked) -> Self {
+    fn begun(answer: http::Response<Arrival>, asked: Asked, seen: Seen) -> Self {
         let (mut parts, arrival) = answer.into_parts();
         let unzip = unzip(&mut parts.headers);
         Self {
@@ -137,6 +158,8 @@ impl Streamed {
                 arrival,
                 unzip,
                 packed: Bytes::new(),
+                seen,
+                flight: None,
             })),
             asked,
         }
@@ -200,8 +223,12 @@ impl Streamed {
 
     /// Ends it with an error.
     pub(crate) fn fail(&mut self, failure: Failure) -> Error {
+        let error = self.asked.error(failure);
+        if let Body::Arriving(body) = &self.body {
+            body.seen.span().in_scope(|| body.seen.log.failed(&error));
+        }
         self.body = Body::Over;
-        self.asked.error(failure)
+        error
     }
 
     pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
@@ -217,7 +244,10 @@ impl Streamed {
         Poll::Ready(match piece {
             Some(Ok(piece)) => Some(Ok(piece)),
             Some(Err(failure)) => Some(Err(self.fail(failure))),
-            None => None,
+            None => {
+                self.body = Body::Over;
+                None
+            }
         })
     }
 }
@@ -234,7 +264,11 @@ impl Arriving {
                     }
                 }
             }
-            match ready!(self.arrival.poll_piece(context)) {
+            let piece = ready!(self.arrival.poll_piece(context));
+            if let Some(Ok(piece)) = &piece {
+                self.seen.received(piece.len());
+            }
+            match piece {
                 Some(Ok(piece)) if self.unzip.is_some() => self.packed = piece,
                 None => {
                     let rest = match self.unzip.take() {

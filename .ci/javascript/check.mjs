@@ -1,63 +1,84 @@
-// The JavaScript SDK against the sandbox: `node check.mjs PATH_OF_SERVE`. It exits with 1 at the first thing that is not
-// as it should be.
+// The JavaScript SDK against the sandbox: `node check.mjs PATH_OF_WECHATPAY`. It exits with 1 at the first thing that is
+// not as it should be.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
 import https from 'node:https';
 import { createInterface } from 'node:readline';
 
 import sdk from 'wechatpay-axios-plugin';
 
-const { Wechatpay } = sdk;
-const [, , serve] = process.argv;
+const { Aes, Formatter, Rsa, Wechatpay } = sdk;
+const [, , wechatpay] = process.argv;
 
 /** A sandbox in a process of its own. */
 class Sandbox {
   static async start(...options) {
     const sandbox = new Sandbox();
-    sandbox.process = spawn(serve, options, { stdio: ['pipe', 'pipe', 'inherit'] });
-    sandbox.lines = createInterface({ input: sandbox.process.stdout })[Symbol.asyncIterator]();
-    sandbox.settings = await sandbox.line();
+    const stdio = ['ignore', 'pipe', 'inherit'];
+    sandbox.process = spawn(wechatpay, ['sandbox', '--json', ...options], { stdio });
+    const lines = createInterface({ input: sandbox.process.stdout });
+    const [line] = await once(lines, 'line');
+    sandbox.settings = JSON.parse(line);
     return sandbox;
   }
 
-  async line() {
-    const { value, done } = await this.lines.next();
-    assert.ok(!done, 'the sandbox ended');
-    return JSON.parse(value);
+  /** What the command says to `wechatpay sandbox ACTION …`, line by line. */
+  ask(...action) {
+    const { base_uri: url, files } = this.settings;
+    const ca = files.ca ? ['--ca', files.ca] : [];
+    const said = execFileSync(wechatpay, ['sandbox', ...action, '--json', '--url', url, ...ca]);
+    return said.toString().split('\n').filter(Boolean).map((line) => JSON.parse(line));
   }
 
-  ask(command) {
-    this.process.stdin.write(`${command}\n`);
-    return this.line();
-  }
-
-  /** It ends with its standard input. */
   async stop() {
     const ended = once(this.process, 'exit');
-    this.process.stdin.end();
+    this.process.kill('SIGINT');
     const [code] = await ended;
     assert.equal(code, 0);
   }
 
+  get ca() {
+    const { ca } = this.settings.files;
+    return ca ? readFileSync(ca) : undefined;
+  }
+
   client(changes = {}) {
-    const { settings } = this;
-    const ca = settings.ca ?? undefined;
+    const { ca, settings } = this;
+    const key = readFileSync(settings.files.private_key);
     return new Wechatpay({
       baseURL: settings.base_uri,
       mchid: settings.mchid,
       serial: settings.serial,
-      privateKey: settings.private_key,
-      certs: { [settings.platform_serial]: settings.platform_public_key },
+      privateKey: key,
+      certs: { [settings.platform_serial]: readFileSync(settings.files.public_key) },
       secret: settings.secret,
-      merchant: { cert: settings.certificate, key: settings.private_key, ca },
+      merchant: { cert: readFileSync(settings.files.certificate), key, ca },
       httpsAgent: new https.Agent({ ca }),
       proxy: false,
       timeout: 30_000,
       ...changes,
     });
   }
+}
+
+/** A shop's server: the first notification that comes to it. */
+async function shop() {
+  const server = http.createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const notified = once(server, 'request').then(async ([request, response]) => {
+    const parts = [];
+    for await (const part of request) {
+      parts.push(part);
+    }
+    response.writeHead(204).end();
+    return { headers: request.headers, body: Buffer.concat(parts).toString() };
+  });
+  return { server, notified, url: `http://127.0.0.1:${server.address().port}/notify` };
 }
 
 /** What a call that must fail says. */
@@ -91,8 +112,57 @@ async function coupon(client) {
   assert.equal(refused.data.code, 'PARAM_ERROR');
 }
 
-async function order(sandbox, client, number, signType) {
-  const { mchid, ca } = sandbox.settings;
+/** APIv3: a native order, its query, payment, notification and refund. */
+async function order(sandbox, client) {
+  const { mchid, apiv3_key: apiv3Key, files } = sandbox.settings;
+  const { server, notified, url } = await shop();
+  const number = 'javascript-v3';
+  const { data: placed } = await client.v3.pay.transactions.native.post({
+    appid: 'wx8888888888888888',
+    mchid,
+    description: '商品 <&> "引号"',
+    out_trade_no: number,
+    notify_url: url,
+    amount: { total: 100, currency: 'CNY' },
+  });
+  assert.match(placed.code_url, /^weixin:\/\//);
+  const query = async () => {
+    const chain = client.v3.pay.transactions.outTradeNo.$out_trade_no$;
+    const { data } = await chain.get({ out_trade_no: number, params: { mchid } });
+    return data;
+  };
+  assert.equal((await query()).trade_state, 'NOTPAY');
+  const [{ transaction_id: transactionId }] = sandbox.ask('pay', number);
+  const paid = await query();
+  assert.equal(paid.trade_state, 'SUCCESS');
+  assert.equal(paid.transaction_id, transactionId);
+
+  const { headers, body } = await notified;
+  server.close();
+  const message = Formatter.joinedByLineFeed(
+    headers['wechatpay-timestamp'],
+    headers['wechatpay-nonce'],
+    body,
+  );
+  const publicKey = readFileSync(files.public_key);
+  assert.ok(Rsa.verify(message, headers['wechatpay-signature'], publicKey));
+  const { resource } = JSON.parse(body);
+  const { ciphertext, nonce, associated_data: aad } = resource;
+  const told = JSON.parse(Aes.AesGcm.decrypt(ciphertext, apiv3Key, nonce, aad));
+  assert.equal(told.transaction_id, transactionId);
+
+  const { data: refund } = await client.v3.refund.domestic.refunds.post({
+    transaction_id: transactionId,
+    out_refund_no: `${number}-R`,
+    amount: { refund: 100, total: 100, currency: 'CNY' },
+  });
+  assert.equal(refund.out_refund_no, `${number}-R`);
+  assert.equal((await query()).trade_state, 'REFUND');
+}
+
+async function orderV2(sandbox, client, number, signType) {
+  const { ca } = sandbox;
+  const { mchid } = sandbox.settings;
   const common = { appid: 'wx8888888888888888', mch_id: mchid, sign_type: signType };
   const named = { ...common, out_trade_no: number };
   const goods = {
@@ -113,7 +183,7 @@ async function order(sandbox, client, number, signType) {
   const { data: open } = await client.v2.pay.orderquery.post(named);
   assert.equal(open.trade_state, 'NOTPAY');
 
-  const { transaction_id: transactionId } = await sandbox.ask(`pay ${number}`);
+  const [{ transaction_id: transactionId }] = sandbox.ask('pay', number);
   const { data: paid } = await client.v2.pay.orderquery.post(named);
   assert.equal(paid.trade_state, 'SUCCESS');
   assert.equal(paid.transaction_id, transactionId);
@@ -143,8 +213,9 @@ async function check(...options) {
   const sandbox = await Sandbox.start(...options);
   const client = sandbox.client();
   await coupon(client);
-  await order(sandbox, client, 'javascript-md5', 'MD5');
-  await order(sandbox, client, 'javascript-hmac', 'HMAC-SHA256');
+  await order(sandbox, client);
+  await orderV2(sandbox, client, 'javascript-md5', 'MD5');
+  await orderV2(sandbox, client, 'javascript-hmac', 'HMAC-SHA256');
 
   const wrong = sandbox.client({ secret: 'x'.repeat(32) });
   const named = { mch_id: sandbox.settings.mchid, out_trade_no: 'javascript-md5' };
@@ -152,10 +223,10 @@ async function check(...options) {
   assert.equal(refused.return_msg, '签名错误');
 
   // Whatever it sent was good in our eyes, but for what was made to be bad.
-  const received = await sandbox.ask('received');
+  const received = sandbox.ask('tail', '--once');
   const bad = received.filter(({ authenticated }) => !authenticated);
   const expected = ['/pay/orderquery'];
-  if (sandbox.settings.ca) {
+  if (sandbox.ca) {
     expected.push('/secapi/pay/refund', '/secapi/pay/refund');
     const secured = received.filter((request) => request.client_certificate);
     assert.equal(secured.length, 4);
@@ -167,5 +238,5 @@ async function check(...options) {
   console.log(`${protocol.replace(':', '')}: ${received.length} requests, each as it should be`);
 }
 
+await check('--tls');
 await check();
-await check('plain');

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
-use std::net::Shutdown;
+use std::net::{Ipv6Addr, Shutdown};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -12,15 +12,16 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints,
 };
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -35,13 +36,14 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::bills::{self, Made};
 use crate::clock::now;
+use crate::connect;
 use crate::control;
 use crate::gateway::Gateway;
 use crate::misbehaviour::Misbehaviour;
 use crate::received::{Peer, Received};
 use crate::route;
 
-/// How long a client may take for its TLS handshake.
+/// How long a client may take to ask for a tunnel, and then for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// How long a connection that was cut is kept to swallow what the client still sends. Closing it at
@@ -89,6 +91,17 @@ impl Server {
     /// One connection from its first byte to its last.
     async fn connection(self, stream: TcpStream) {
         let misbehaviour = self.gateway.script.for_connection();
+        let mut closing = self.closing.clone();
+        let stream = match &self.tls {
+            None => stream,
+            Some(_) => tokio::select! {
+                () = told(&mut closing) => return,
+                opened = timeout(HANDSHAKE, connect::opened(stream)) => match opened {
+                    Ok(Ok(Some(stream))) => stream,
+                    _ => return,
+                },
+            },
+        };
         if let Some(Misbehaviour::TlsNeverAnswers) = misbehaviour {
             swallow(stream).await;
             return;
@@ -101,7 +114,6 @@ impl Server {
         let cut = match self.tls.clone() {
             None => self.serve(stream, Peer::default(), misbehaviour).await,
             Some(acceptor) => {
-                let mut closing = self.closing.clone();
                 let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
                 let handshake = tokio::select! {
                     () = told(&mut closing) => return,
@@ -185,6 +197,14 @@ async fn answer(
     peer: Peer,
     cut: Arc<Notify>,
 ) -> Response<Reply> {
+    if request.method() == Method::CONNECT {
+        let mut answer = Response::new(Reply::new(
+            Bytes::from_static(connect::PLAIN.as_bytes()),
+            None,
+        ));
+        *answer.status_mut() = StatusCode::FORBIDDEN;
+        return answer;
+    }
     if control::is_control(request.uri().path()) {
         return control(&gateway, request, &cut).await;
     }
@@ -368,38 +388,13 @@ async fn swallow(mut stream: TcpStream) {
     let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
 }
 
-/// Makes a certificate authority and a certificate of it for 127.0.0.1 and localhost, both of which
-/// live as long as this sandbox, and returns the authority as PEM.
+/// Makes a certificate authority and a certificate of it for this machine and for WeChat Pay's hosts,
+/// and returns the authority as PEM. Its key is gone when this returns. It is good for nothing but
+/// these names, and for a day.
 pub(crate) fn tls(http1_only: bool, mandatory: bool) -> io::Result<(TlsAcceptor, String)> {
-    let day = Duration::from_secs(24 * 60 * 60);
-    // From yesterday, for a client whose clock is a little behind.
-    let not_before = SystemTime::now() - day;
-    let not_after = not_before + 398 * day;
-
-    let mut authority = CertificateParams::default();
-    authority.not_before = not_before.into();
-    authority.not_after = not_after.into();
-    authority.distinguished_name = named("WeChat Pay sandbox, made at its start");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let authority_key = KeyPair::generate().map_err(io::Error::other)?;
-    let root = authority
-        .self_signed(&authority_key)
-        .map_err(io::Error::other)?;
-    let issuer = Issuer::new(authority, authority_key);
-
-    let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-    let mut server = CertificateParams::new(names).map_err(io::Error::other)?;
-    server.not_before = not_before.into();
-    server.not_after = not_after.into();
-    server.distinguished_name = named("localhost");
-    server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    server.use_authority_key_identifier_extension = true;
-    let server_key = KeyPair::generate().map_err(io::Error::other)?;
-    let certificate = server
-        .signed_by(&server_key, &issuer)
-        .map_err(io::Error::other)?;
+    let (root, issuer) = authority()?;
+    let names = ["127.0.0.1", "::1", "localhost"].into_iter();
+    let (certificate, server_key) = leaf(&issuer, names.chain(connect::HOSTS))?;
 
     // The provider is given here: the process default is neither needed nor installed.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -411,7 +406,7 @@ pub(crate) fn tls(http1_only: bool, mandatory: bool) -> io::Result<(TlsAcceptor,
             provider,
             mandatory,
         }))
-        .with_single_cert(vec![certificate.der().clone()], key)
+        .with_single_cert(vec![certificate], key)
         .map_err(io::Error::other)?;
     config.alpn_protocols = if http1_only {
         vec![b"http/1.1".to_vec()]
@@ -419,6 +414,63 @@ pub(crate) fn tls(http1_only: bool, mandatory: bool) -> io::Result<(TlsAcceptor,
         vec![b"h2".to_vec(), b"http/1.1".to_vec()]
     };
     Ok((TlsAcceptor::from(Arc::new(config)), root.pem()))
+}
+
+/// How long the sandbox's certificates hold: from an hour ago, for a client whose clock is a little
+/// behind, until a day from now.
+fn validity() -> (SystemTime, SystemTime) {
+    let hour = Duration::from_secs(60 * 60);
+    let now = SystemTime::now();
+    (now - hour, now + 24 * hour)
+}
+
+/// An authority of its own, and its certificate.
+fn authority() -> io::Result<(Certificate, Issuer<'static, KeyPair>)> {
+    let mut authority = CertificateParams::default();
+    let (not_before, not_after) = validity();
+    authority.not_before = not_before.into();
+    authority.not_after = not_after.into();
+    authority.distinguished_name = named("WeChat Pay sandbox, made at its start");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    authority.name_constraints = Some(NameConstraints {
+        permitted_subtrees: permitted(),
+        excluded_subtrees: Vec::new(),
+    });
+    let key = KeyPair::generate().map_err(io::Error::other)?;
+    let root = authority.self_signed(&key).map_err(io::Error::other)?;
+    Ok((root, Issuer::new(authority, key)))
+}
+
+/// A server's certificate for these names, and its key.
+fn leaf(
+    issuer: &Issuer<'_, KeyPair>,
+    names: impl Iterator<Item = &'static str>,
+) -> io::Result<(CertificateDer<'static>, KeyPair)> {
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    let mut server = CertificateParams::new(names).map_err(io::Error::other)?;
+    let (not_before, not_after) = validity();
+    server.not_before = not_before.into();
+    server.not_after = not_after.into();
+    server.distinguished_name = named("localhost");
+    server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    server.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate().map_err(io::Error::other)?;
+    let certificate = server.signed_by(&key, issuer).map_err(io::Error::other)?;
+    Ok((certificate.der().clone(), key))
+}
+
+/// All that the sandbox's authority may speak for: WeChat Pay's hosts and this machine.
+fn permitted() -> Vec<GeneralSubtree> {
+    let loopback = [
+        CidrSubnet::V4([127, 0, 0, 0], [255, 0, 0, 0]),
+        CidrSubnet::from_v6_prefix(Ipv6Addr::LOCALHOST.octets(), 128),
+    ];
+    let names = connect::HOSTS.into_iter().chain(["localhost"]);
+    let names = names.map(|name| GeneralSubtree::DnsName(name.to_owned()));
+    let addresses = loopback.into_iter().map(GeneralSubtree::IpAddress);
+    names.chain(addresses).collect()
 }
 
 /// Asks each client for a certificate, and takes any whose key the client has, or none: what a
@@ -479,4 +531,46 @@ pub(crate) fn named(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
     distinguished
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::RootCertStore;
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::pki_types::ServerName;
+
+    use super::*;
+
+    #[test]
+    fn the_authority_speaks_for_wechat_pay_and_this_machine_and_for_nobody_else() {
+        let (root, issuer) = authority().unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(root.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let verifier = verifier.build().unwrap();
+        let is_taken = |name: &'static str| {
+            let (leaf, _) = leaf(&issuer, [name].into_iter()).unwrap();
+            let server = ServerName::try_from(name).unwrap();
+            let at = |time| verifier.verify_server_cert(&leaf, &[], &server, &[], time);
+            let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60 + 60);
+            let tomorrow = tomorrow.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            at(UnixTime::since_unix_epoch(tomorrow)).unwrap_err();
+            at(UnixTime::now()).is_ok()
+        };
+        let own = ["127.0.0.1", "127.0.0.2", "::1", "localhost"].into_iter();
+        for name in own.chain(connect::HOSTS) {
+            assert!(is_taken(name), "{name}");
+        }
+        for name in [
+            "example.com",
+            "pay.weixin.qq.com",
+            "mch.weixin.qq.com",
+            "10.0.0.1",
+            "::2",
+        ] {
+            assert!(!is_taken(name), "{name}");
+        }
+    }
 }

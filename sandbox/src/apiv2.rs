@@ -9,6 +9,7 @@ mod notification;
 mod pay;
 mod red_packet;
 mod sign;
+mod trial;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderMap};
@@ -27,6 +28,7 @@ use crate::xml::{self, Fields};
 pub(crate) use crate::apiv2::notification::{To, of_order, of_refund, payment, refund};
 use crate::apiv2::red_packet::RedPackets;
 use crate::apiv2::sign::SignType;
+use crate::apiv2::trial::World;
 
 /// What the paths of APIv2 begin with.
 const PLACES: [&str; 22] = [
@@ -95,12 +97,27 @@ fn needs_certificate(path: &str) -> bool {
 pub(crate) struct Call {
     fields: Fields,
     sign_type: SignType,
+    world: World,
     random: Random,
 }
 
 impl Call {
     pub(crate) fn get(&self, name: &str) -> &str {
         self.fields.get(name)
+    }
+
+    /// Whether it came to the paths of WeChat Pay's own sandbox.
+    fn is_trial(&self) -> bool {
+        self.world != World::Real
+    }
+
+    /// What it is signed with, and its answer.
+    fn key(&self) -> &'static str {
+        if self.is_trial() {
+            trial::KEY
+        } else {
+            keys::SECRET
+        }
     }
 
     /// The merchant's number, in whichever field it stands.
@@ -110,7 +127,7 @@ impl Call {
 
     /// Signs an answer as the request was.
     pub(crate) fn sign(&self, fields: Fields, misbehaviour: Option<&Misbehaviour>) -> Fields {
-        let sign = self.sign_type.sign(&fields);
+        let sign = self.sign_type.sign(&fields, self.key());
         match misbehaviour {
             Some(Misbehaviour::Unsigned) => fields,
             Some(misbehaviour) => fields.with("sign", misbehaviour.sign(sign)),
@@ -120,14 +137,21 @@ impl Call {
 
     /// The beginning of every signed answer.
     fn begin(&self) -> Fields {
-        let mut fields = Fields::default()
-            .with("return_code", "SUCCESS")
-            .with("return_msg", "OK");
+        let mut fields = Fields::default().with("return_code", "SUCCESS");
+        if self.world == World::Old {
+            fields.put("retcode", "0");
+            fields.put("retmsg", "ok");
+        } else {
+            fields.put("return_msg", "OK");
+        }
         for name in ["appid", "mch_id", "sub_appid", "sub_mch_id", "device_info"] {
             match self.get(name) {
                 "" => {}
                 text => fields.put(name, text),
             }
+        }
+        if self.world == World::Old {
+            fields.put("device_info", "sandbox");
         }
         fields.with("nonce_str", self.random.text(ALPHABET, 32))
     }
@@ -146,8 +170,10 @@ impl Call {
     }
 }
 
-/// What an endpoint says unsigned.
+/// What an endpoint says otherwise than signed and known.
 enum Said {
+    /// Signed, but nobody has seen it.
+    Presumed(Fields),
     /// What is unsigned by design.
     Unsigned(Fields),
     /// The request as such is wrong, for this reason.
@@ -159,7 +185,7 @@ enum Said {
 impl Said {
     fn answer(self) -> Answer {
         match self {
-            Self::Unsigned(fields) => answer(StatusCode::OK, &fields),
+            Self::Presumed(fields) | Self::Unsigned(fields) => answer(StatusCode::OK, &fields),
             Self::Wrong(message) => wrong(&message),
             Self::Other(content_type, body) => {
                 let mut headers = HeaderMap::new();
@@ -193,10 +219,13 @@ impl Apiv2 {
         now: i64,
     ) -> Answer {
         let path = request.path();
-        if !KNOWN.contains(&path) {
-            return unknown(path);
+        if trial::is_sign_key(path) {
+            return trial::sign_key(call).answer();
         }
-        let business = match path {
+        let Some(endpoint) = trial::known(path) else {
+            return unknown(path);
+        };
+        let business = match endpoint {
             "/pay/unifiedorder" => pay::unified_order(call, orders, now),
             "/pay/orderquery" => pay::order_query(call, orders, now),
             "/pay/closeorder" => pay::close_order(call, orders, now),
@@ -210,6 +239,9 @@ impl Apiv2 {
         };
         match business {
             Ok(fields) => answer(StatusCode::OK, &call.sign(fields, misbehaviour)),
+            Err(Said::Presumed(fields)) => {
+                answer(StatusCode::OK, &call.sign(fields, misbehaviour)).shape()
+            }
             Err(said) => said.answer(),
         }
     }
@@ -224,13 +256,23 @@ pub(crate) enum Refusal {
     Wrong(&'static str),
     /// The signature is not the one over this.
     Signature(Mismatch),
+    /// The same, in one of WeChat Pay's own sandboxes.
+    TrialSignature(Mismatch, &'static str),
 }
 
 impl Refusal {
+    /// What should have been signed.
+    pub(crate) fn mismatch(&self) -> Option<&Mismatch> {
+        match self {
+            Self::Signature(mismatch) | Self::TrialSignature(mismatch, _) => Some(mismatch),
+            Self::Certificate(_) | Self::Wrong(_) => None,
+        }
+    }
+
     pub(crate) fn answer(&self) -> Answer {
         match self {
             Self::Certificate(title) => page(StatusCode::BAD_REQUEST, title),
-            Self::Wrong(message) => wrong(message),
+            Self::Wrong(message) | Self::TrialSignature(_, message) => wrong(message),
             Self::Signature(_) => wrong("签名错误"),
         }
     }
@@ -257,6 +299,7 @@ pub(crate) fn check(
     let call = Call {
         fields,
         sign_type,
+        world: trial::world(request.path()),
         random: random.clone(),
     };
     if request.path() == AUTHORIZE {
@@ -269,7 +312,7 @@ pub(crate) fn check(
     if !merchants.iter().any(|known| known == mchid) {
         return Err(Refusal::Wrong("商户号mch_id或sub_mch_id不存在"));
     }
-    if KNOWN.contains(&request.path()) {
+    if is_known(request.path()) {
         match call.get("nonce_str").len() {
             0 => return Err(Refusal::Wrong("缺少参数")),
             1..=32 => {}
@@ -279,16 +322,26 @@ pub(crate) fn check(
     if call.get("sign").is_empty() {
         return Err(Refusal::Wrong("缺少参数"));
     }
-    if call.get("sign") != sign_type.sign(&call.fields) {
-        return Err(Refusal::Signature(sign::mismatch(&call.fields, sign_type)));
+    let fields = &call.fields;
+    if call.get("sign") != sign_type.sign(fields, call.key()) {
+        let mismatch = sign::mismatch(fields, sign_type, call.key());
+        if !call.is_trial() {
+            return Err(Refusal::Signature(mismatch));
+        }
+        let wrong = if call.get("sign") == sign_type.sign(fields, keys::SECRET) {
+            trial::Wrong::MerchantsKey
+        } else {
+            trial::Wrong::Otherwise
+        };
+        return Err(Refusal::TrialSignature(mismatch, wrong.message()));
     }
     Ok(call)
 }
 
 /// The trouble that a request asks for.
 pub(crate) fn asked_for(request: &Received) -> Option<Misbehaviour> {
-    let fields = match request.path() {
-        "/pay/unifiedorder" | "/pay/micropay" | "/secapi/pay/refund" => fields(request).ok(),
+    let fields = match trial::known(request.path()) {
+        Some("/pay/unifiedorder" | "/pay/micropay" | "/secapi/pay/refund") => fields(request).ok(),
         _ => None,
     };
     let fields = fields.unwrap_or_default();
@@ -296,7 +349,16 @@ pub(crate) fn asked_for(request: &Received) -> Option<Misbehaviour> {
         "" => fields.get("out_trade_no"),
         out_refund_no => out_refund_no,
     };
+    let is_trial = trial::world(request.path()) == World::New;
+    if is_trial && trouble::wanted(request, number) == "PAYERROR" {
+        // It fails, and is late besides.
+        return Some(trouble::late());
+    }
     trouble::of(request, number, true)
+}
+
+fn is_known(path: &str) -> bool {
+    trial::is_sign_key(path) || trial::known(path).is_some()
 }
 
 fn merchant(fields: &Fields) -> &str {
@@ -307,7 +369,7 @@ fn merchant(fields: &Fields) -> &str {
 /// The fields of a request: in the body of a POST, and in the query of a GET.
 fn fields(request: &Received) -> Result<Fields, &'static str> {
     if request.method() != "POST" {
-        if KNOWN.contains(&request.path()) {
+        if is_known(request.path()) {
             return Err("请使用post方法");
         }
         let (_, query) = request.target().split_once('?').unwrap_or_default();
@@ -391,7 +453,7 @@ fn wrong(message: &str) -> Answer {
 /// The gateway has no such endpoint, and says which ones it has.
 fn unknown(path: &str) -> Answer {
     let message = format!(
-        "the sandbox has no answer for {path}: give it one with Sandbox::answer_with; of APIv2 it knows {}",
+        "the sandbox has no answer for {path}: give it one with Sandbox::answer_with; of APIv2 it knows {}, those of pay and secapi/pay also under sandboxnew, and pay/micropay and pay/orderquery under xdc/apiv2sandbox",
         KNOWN.join(", ")
     );
     let fields = Fields::default()
@@ -402,7 +464,7 @@ fn unknown(path: &str) -> Answer {
 
 /// The error that [`Misbehaviour::Status`] asks for.
 pub(crate) fn refusal(call: &Call, status: StatusCode, code: &str, message: &str) -> Answer {
-    answer(status, &call.sign(call.refuse(code, message), None))
+    answer(status, &call.sign(call.refuse(code, message), None)).shape()
 }
 
 fn answer(status: StatusCode, fields: &Fields) -> Answer {

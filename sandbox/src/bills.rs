@@ -15,6 +15,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::json;
 
 use crate::answer::{Answer, Signed, number};
+use crate::connect;
 use crate::received::Received;
 
 /// The one bill there is, of whatever day.
@@ -58,12 +59,17 @@ impl Bills {
             Some("GZIP") => GZIP,
             Some(_) => return wrong("tar_type"),
         };
-        let base = self.base.get().map_or("", String::as_str);
+        // Where the sandbox was the proxy, the file is at the host that was asked.
+        let base = match connect::is_host(request.host()) {
+            true => format!("https://{}/", request.host()),
+            false => self.base.get().cloned().unwrap_or_default(),
+        };
         Answer::ok(&json!({
             "hash_type": "SHA1",
             "hash_value": HASH,
             "download_url": format!("{base}v3/billdownload/file?token={token}"),
         }))
+        .shape()
     }
 
     /// Gives the file of a token, unsigned.

@@ -13,10 +13,11 @@ use crate::answer::JSON;
 use crate::clock::rfc3339;
 use crate::gateway::Gateway;
 use crate::keys;
-use crate::orders::{Book, Order, Refund, RefundState, TradeState};
+use crate::orders::{Book, Order, Payer, Refund, RefundState, TradeState};
 use crate::received::{Peer, Received};
 use crate::trouble::{self, Rule};
-use crate::{end_refund, pay, pay_fails};
+use crate::voucher;
+use crate::{delete_coupon, end_refund, pay, pay_fails, set_stock_state, withdraw};
 
 /// Whether a request is one of these.
 pub(crate) fn is_control(path: &str) -> bool {
@@ -122,6 +123,22 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The coupon that a user pays with.
+    fn coupon(&self) -> Result<Option<(voucher::Kind, u64)>, Refusal> {
+        let Some(coupon) = self.0.get("coupon") else {
+            return Ok(None);
+        };
+        let kind = coupon.get("type").and_then(Value::as_str);
+        let kind = kind.and_then(voucher::Kind::named);
+        let amount = coupon.get("amount").and_then(Value::as_u64);
+        match (kind, amount) {
+            (Some(kind), Some(amount @ 1..)) => Ok(Some((kind, amount))),
+            _ => Err(bad("coupon is no type (CASH or NOCASH) and amount")),
+        }
+    }
+}
+
 fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
     let call = match request.body() {
         [] => Call(json!({})),
@@ -136,13 +153,18 @@ fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
         ("GET", "/health") => Ok(json!({ "status": "ok" })),
         ("POST", "/pay") => {
             let number = call.needs("out_trade_no")?;
-            let paid = pay(gateway, call.merchant(), number, call.text("openid"));
+            let payer = Payer {
+                openid: call.text("openid"),
+                coupon: call.coupon()?,
+            };
+            let paid = pay(gateway, call.merchant(), number, payer);
             let transaction_id = paid.map_err(|error| refused(&error))?;
             Ok(json!({ "transaction_id": transaction_id }))
         }
         ("POST", "/pay_fails") => {
             let number = call.needs("out_trade_no")?;
-            let failed = pay_fails(gateway, call.merchant(), number, call.text("reason"));
+            let (openid, reason) = (call.text("openid"), call.text("reason"));
+            let failed = pay_fails(gateway, call.merchant(), number, openid, reason);
             failed.map_err(|error| refused(&error))?;
             Ok(json!({}))
         }
@@ -150,6 +172,23 @@ fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
             let (number, status) = (call.needs("out_refund_no")?, call.needs("status")?);
             let ended = end_refund(gateway, call.merchant(), number, status);
             ended.map_err(|error| refused(&error))?;
+            Ok(json!({}))
+        }
+        ("POST", "/delete_coupon") => {
+            let code = call.needs("coupon_code")?;
+            let deleted = delete_coupon(gateway, call.merchant(), code);
+            deleted.map_err(|error| refused(&error))?;
+            Ok(json!({}))
+        }
+        ("POST", "/set_stock_state") => {
+            let (id, state) = (call.needs("stock_id")?, call.needs("stock_state")?);
+            set_stock_state(gateway, id, state).map_err(|error| refused(&error))?;
+            Ok(json!({}))
+        }
+        ("POST", "/withdraw") => {
+            let amount = call.0.get("amount").and_then(Value::as_u64);
+            let amount = amount.ok_or_else(|| bad("amount is no number of fen"))?;
+            withdraw(gateway, call.merchant(), amount).map_err(|error| refused(&error))?;
             Ok(json!({}))
         }
         ("POST", "/notify") => {
@@ -202,14 +241,15 @@ fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
 fn unknown(path: &str) -> Refusal {
     let allow = match path {
         "/health" | "/received" | "/deliveries" => "GET",
-        "/pay" | "/pay_fails" | "/end_refund" | "/notify" | "/probe" => "POST",
+        "/pay" | "/pay_fails" | "/end_refund" | "/withdraw" | "/delete_coupon"
+        | "/set_stock_state" | "/notify" | "/probe" => "POST",
         "/clock" => "GET, POST",
         "/state" => "GET, DELETE",
         "/rules" => "POST, DELETE",
         _ => {
             return refuse(
                 StatusCode::NOT_FOUND,
-                "there are pay, pay_fails, end_refund, notify, probe, clock, state, received, deliveries, rules and health",
+                "there are pay, pay_fails, end_refund, withdraw, delete_coupon, set_stock_state, notify, probe, clock, state, received, deliveries, rules and health",
             );
         }
     };
@@ -260,6 +300,7 @@ fn state(gateway: &Gateway) -> Value {
         orders,
         refunds,
         balances,
+        withdrawn,
     } = gateway.business.orders.book(now);
     let mut merchants = Map::new();
     for mchid in gateway.authenticator.merchants() {
@@ -284,6 +325,7 @@ fn state(gateway: &Gateway) -> Value {
             json!({
                 "payments": payments,
                 "refunds": back,
+                "withdrawn": withdrawn.get(mchid).copied().unwrap_or(0),
                 "balance": balance.map_or(0, |(_, balance)| *balance),
             }),
         );

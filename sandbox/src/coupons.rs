@@ -3,6 +3,8 @@
 //! A stock that the gateway doesn't know gives coupons all the same, without any rules: a test that
 //! is about sending needs no stock.
 
+mod stock;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,17 +12,24 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, number};
-use crate::clock::{from_rfc3339, rfc3339};
+use crate::clock::{day, from_rfc3339, rfc3339};
+use crate::coupons::stock::Stock;
 use crate::fields::{self, Field, Kind, Refusal, optional, required, text, wrong};
-use crate::json::canonical;
+use crate::limits::{Limits, Rate};
 use crate::notifier::Notifier;
+use crate::payments::too_fast;
 use crate::random::Random;
 use crate::received::Received;
+
+pub(crate) use crate::coupons::stock::StockState;
 
 const DAY: i64 = 24 * 60 * 60;
 
 /// How long a coupon without a stock is good.
 const YEAR: i64 = 365 * DAY;
+
+/// Where a coupon says with which order it is associated.
+const ORDER: &str = "associate_out_trade_no";
 
 const SEND: [Field; 5] = [
     required("/openid", "用户标识", Kind::Text(128)),
@@ -33,72 +42,6 @@ const SEND: [Field; 5] = [
 const SEND_PRODUCT: [Field; 2] = [
     required("/coupon_type", "券类型", Kind::OneOf(&["NORMAL", "MEMBER"])),
     optional("/member_card_id", "会员卡ID", Kind::Text(64)),
-];
-
-const STOCK: [Field; 19] = [
-    required("/stock_name", "商家券批次名称", Kind::Text(63)),
-    required("/belong_merchant", "批次归属商户号", Kind::Text(32)),
-    optional("/comment", "批次备注", Kind::Text(60)),
-    required("/goods_name", "适用商品范围", Kind::Text(45)),
-    required(
-        "/stock_type",
-        "批次类型",
-        Kind::OneOf(&["NORMAL", "DISCOUNT", "EXCHANGE"]),
-    ),
-    required("/coupon_use_rule", "核销规则", Kind::Object),
-    required(
-        "/coupon_use_rule/coupon_available_time",
-        "券可核销时间",
-        Kind::Object,
-    ),
-    required(
-        "/coupon_use_rule/coupon_available_time/available_begin_time",
-        "开始时间",
-        Kind::Text(64),
-    ),
-    required(
-        "/coupon_use_rule/coupon_available_time/available_end_time",
-        "结束时间",
-        Kind::Text(64),
-    ),
-    optional(
-        "/coupon_use_rule/coupon_available_time/available_day_after_receive",
-        "生效后N天内有效",
-        Kind::Integer(1),
-    ),
-    optional(
-        "/coupon_use_rule/coupon_available_time/wait_days_after_receive",
-        "领取后N天开始生效",
-        Kind::Integer(0),
-    ),
-    required(
-        "/coupon_use_rule/use_method",
-        "核销方式",
-        Kind::OneOf(&["OFF_LINE", "MINI_PROGRAMS", "SELF_CONSUME", "PAYMENT_CODE"]),
-    ),
-    required("/stock_send_rule", "发放规则", Kind::Object),
-    optional(
-        "/stock_send_rule/max_coupons",
-        "批次最大发放个数",
-        Kind::Integer(1),
-    ),
-    required(
-        "/stock_send_rule/max_coupons_per_user",
-        "用户最大领取个数",
-        Kind::Integer(1),
-    ),
-    required("/out_request_no", "商户请求单号", Kind::Text(128)),
-    required(
-        "/coupon_code_mode",
-        "券code模式",
-        Kind::OneOf(&["WECHATPAY_MODE", "MERCHANT_API", "MERCHANT_UPLOAD"]),
-    ),
-    optional("/notify_config", "事件通知配置", Kind::Object),
-    optional(
-        "/notify_config/notify_appid",
-        "事件通知appid",
-        Kind::Text(64),
-    ),
 ];
 
 const USE: [Field; 6] = [
@@ -123,21 +66,16 @@ const DEACTIVATE: [Field; 4] = [
     optional("/deactivate_reason", "失效原因", Kind::Text(64)),
 ];
 
+const ASSOCIATE: [Field; 4] = [
+    required("/stock_id", "批次号", Kind::Text(32)),
+    required("/coupon_code", "券code", Kind::Text(32)),
+    required("/out_trade_no", "关联的商户订单号", Kind::Text(32)),
+    required("/out_request_no", "商户请求单号", Kind::Text(128)),
+];
+
 const CALLBACKS: [Field; 2] = [
     optional("/mchid", "商户号", Kind::Text(32)),
     required("/notify_url", "通知URL地址", Kind::Text(256)),
-];
-
-/// What a coupon shows of its stock.
-const SHOWN: [&str; 8] = [
-    "stock_name",
-    "belong_merchant",
-    "comment",
-    "goods_name",
-    "stock_type",
-    "coupon_use_rule",
-    "custom_entrance",
-    "display_pattern_info",
 ];
 
 /// Where a coupon stands.
@@ -146,6 +84,8 @@ enum CouponState {
     Sent,
     Used,
     Expired,
+    /// By its user.
+    Deleted,
     Deactivated,
 }
 
@@ -155,47 +95,9 @@ impl CouponState {
             Self::Sent => "SENDED",
             Self::Used => "USED",
             Self::Expired => "EXPIRED",
+            Self::Deleted => "DELETED",
             Self::Deactivated => "DEACTIVATED",
         }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Stock {
-    id: String,
-    /// As it was created.
-    body: Value,
-    created: i64,
-}
-
-impl Stock {
-    fn mode(&self) -> &str {
-        text(&self.body, "/coupon_code_mode")
-    }
-
-    fn rule(&self, name: &str) -> Option<u64> {
-        let rule = self.body.get("stock_send_rule")?.get(name)?;
-        rule.as_u64()
-    }
-
-    /// From when until when a coupon is good that is received now.
-    fn validity(&self, now: i64) -> (i64, i64) {
-        let place = "/coupon_use_rule/coupon_available_time";
-        let time = |name: &str| from_rfc3339(text(&self.body, &format!("{place}/{name}")));
-        let days = |name: &str| {
-            let days = self.body.pointer(&format!("{place}/{name}"));
-            days.and_then(Value::as_i64)
-                .map(|days| days.saturating_mul(DAY))
-        };
-        let wait = days("wait_days_after_receive").unwrap_or(0);
-        let begin = time("available_begin_time").unwrap_or(now);
-        let begin = begin.max(now.saturating_add(wait));
-        let end = time("available_end_time").unwrap_or_else(|| now.saturating_add(YEAR));
-        let end = match days("available_day_after_receive") {
-            Some(days) => end.min(begin.saturating_add(days)),
-            None => end,
-        };
-        (begin, end)
     }
 }
 
@@ -211,6 +113,9 @@ struct Coupon {
     end: i64,
     /// What its calls left: names and texts.
     traces: Map<String, Value>,
+    /// The numbers of the requests that associated it with an order and undid that, and when.
+    associated: Option<(String, i64)>,
+    disassociated: Option<(String, i64)>,
 }
 
 impl Coupon {
@@ -234,17 +139,7 @@ impl Coupon {
     fn json(&self, stock: Option<&Stock>) -> Value {
         let mut fields = Map::new();
         if let Some(stock) = stock {
-            for name in SHOWN {
-                if let Some(value) = stock.body.get(name) {
-                    fields.insert(name.to_owned(), value.clone());
-                }
-            }
-            for name in ["transferable", "shareable"] {
-                let rule = stock.body.get("stock_send_rule");
-                if let Some(value) = rule.and_then(|rule| rule.get(name)) {
-                    fields.insert(name.to_owned(), value.clone());
-                }
-            }
+            fields = stock.described();
         }
         for (name, text) in [
             ("coupon_state", self.state.name().to_owned()),
@@ -281,11 +176,11 @@ struct State {
     given: HashMap<Key, String>,
     /// Where a merchant wants to be told.
     callbacks: HashMap<String, String>,
+    limits: Limits,
     count: u64,
 }
 
 /// All stocks and coupons.
-#[derive(Default)]
 pub(crate) struct Coupons {
     state: Mutex<State>,
 }
@@ -331,58 +226,23 @@ fn check_time(body: &Value, path: &str, title: &str) -> Result<(), Refusal> {
 }
 
 impl Coupons {
-    pub(crate) fn reset(&self) {
-        *self.lock() = State::default();
-    }
-
-    /// Creates a stock.
-    pub(crate) fn create(&self, counter: Counter<'_>) -> Result<Answer, Refusal> {
-        let body = fields::body(counter.request)?;
-        fields::check(&body, &STOCK)?;
-        for (name, title) in [
-            ("available_begin_time", "开始时间"),
-            ("available_end_time", "结束时间"),
-        ] {
-            let path = format!("/coupon_use_rule/coupon_available_time/{name}");
-            check_time(&body, &path, title)?;
-        }
-        let mut state = self.lock();
-        let request = key(counter.merchant, text(&body, "/out_request_no"));
-        let known = state.requests.get(&request);
-        if let Some(known) = known.and_then(|id| state.stocks.get(id)) {
-            if canonical(&known.body) != canonical(&body) {
-                let code = "RESOURCE_ALREADY_EXISTS";
-                return Err(refuse(StatusCode::BAD_REQUEST, code, "批次已存在"));
-            }
-            return Ok(created(known).shape());
-        }
-        state.count += 1;
-        let stock = Stock {
-            id: format!("{:016}", 1_000_000_000_000_000 + state.count),
-            body,
-            created: counter.now,
+    /// `is_limited` has WeChat Pay's rates kept.
+    pub(crate) fn new(is_limited: bool) -> Self {
+        let state = State {
+            limits: Limits::new(is_limited),
+            ..State::default()
         };
-        let answer = created(&stock);
-        state.requests.insert(request, stock.id.clone());
-        state.stocks.insert(stock.id.clone(), stock);
-        Ok(answer)
+        Self {
+            state: Mutex::new(state),
+        }
     }
 
-    /// Asks for a stock.
-    pub(crate) fn stock(&self, id: &str) -> Result<Answer, Refusal> {
-        let state = self.lock();
-        let stock = state.stocks.get(id).ok_or_else(|| unknown("批次不存在"))?;
-        let sent = state.coupons.values().filter(|one| one.stock_id == id);
-        let sent = sent.count();
-        let mut body = stock.body.clone();
-        if let Some(fields) = body.as_object_mut() {
-            fields.remove("out_request_no");
-            fields.insert("stock_id".to_owned(), json!(id));
-            fields.insert("stock_state".to_owned(), json!("RUNNING"));
-            let information = json!({ "total_send_num": sent });
-            fields.insert("send_count_information".to_owned(), information);
-        }
-        Ok(Answer::ok(&body))
+    pub(crate) fn reset(&self) {
+        let mut state = self.lock();
+        *state = State {
+            limits: Limits::new(state.limits.is_kept()),
+            ..State::default()
+        };
     }
 
     /// Gives a coupon, and the same one for the same request.
@@ -415,13 +275,32 @@ impl Coupons {
             return Ok(sent(coupon, is_product, stock.is_some()));
         }
         if let Some(stock) = &stock {
-            check_send(&state, stock, openid, text(&body, "/coupon_code"))?;
+            check_send(&state, stock, openid, text(&body, "/coupon_code"), now)?;
         }
-        let code = match (text(&body, "/coupon_code"), &stock) {
+        let is_uploaded = stock
+            .as_ref()
+            .is_some_and(|stock| stock.mode() == "MERCHANT_UPLOAD");
+        let uploaded = if is_uploaded {
+            let stock = state.stocks.get_mut(stock_id);
+            let code = stock.and_then(|stock| stock.dispatch(openid, now));
+            let message = "批次可用的券code不足";
+            code.ok_or_else(|| presume(StatusCode::FORBIDDEN, "RULE_LIMIT", message))?
+        } else {
+            String::new()
+        };
+        let code = match (&*uploaded, text(&body, "/coupon_code")) {
+            ("", code) | (code, _) => code,
+        };
+        let code = match (code, &stock) {
             ("", None) => random.text(b"0123456789ABCDEF", 20),
             ("", Some(_)) => random.text(b"0123456789", 22),
             (code, _) => code.to_owned(),
         };
+        // Without a stock there are no rules.
+        if stock.is_some() && state.coupons.contains_key(&key(merchant, &code)) {
+            let status = StatusCode::BAD_REQUEST;
+            return Err(presume(status, "RESOURCE_ALREADY_EXISTS", "券code已存在"));
+        }
         let (begin, end) = match &stock {
             Some(stock) => stock.validity(now),
             None => (now, now.saturating_add(YEAR)),
@@ -436,6 +315,8 @@ impl Coupons {
             begin,
             end,
             traces: Map::new(),
+            associated: None,
+            disassociated: None,
         };
         let answer = sent(&coupon, is_product, stock.is_some());
         state.given.insert(given, code.clone());
@@ -458,6 +339,9 @@ impl Coupons {
         let mut state = self.lock();
         let (code, stock_id) = (text(&body, "/coupon_code"), text(&body, "/stock_id"));
         let now = counter.now;
+        if !state.limits.take(counter.merchant, Rate::UseCoupon, now) {
+            return Err(Box::new(too_fast("频率超限")));
+        }
         let found = state.coupons.get(&key(counter.merchant, code));
         let mode = found
             .and_then(|coupon| state.stocks.get(&coupon.stock_id))
@@ -484,7 +368,7 @@ impl Coupons {
                     "券已被其他订单核销",
                 ));
             }
-            CouponState::Deactivated => {
+            CouponState::Deactivated | CouponState::Deleted => {
                 let status = StatusCode::BAD_REQUEST;
                 return Err(presume(status, "INVALID_REQUEST", "券已失效"));
             }
@@ -498,7 +382,7 @@ impl Coupons {
         coupon.leave("use_time", rfc3339(now));
         let out_trade_no = text(&body, "/out_trade_no");
         if !out_trade_no.is_empty() {
-            coupon.leave("associate_out_trade_no", out_trade_no);
+            coupon.leave(ORDER, out_trade_no);
         }
         Ok(used(coupon))
     }
@@ -551,6 +435,66 @@ impl Coupons {
         Ok(if is_repeat { answer.shape() } else { answer })
     }
 
+    /// Associates a coupon with an order.
+    pub(crate) fn associate(&self, counter: Counter<'_>) -> Result<Answer, Refusal> {
+        let Counter { merchant, now, .. } = counter;
+        let body = fields::body(counter.request)?;
+        fields::check(&body, &ASSOCIATE)?;
+        let (code, stock_id) = (text(&body, "/coupon_code"), text(&body, "/stock_id"));
+        let mut state = self.lock();
+        if !state.limits.take(merchant, Rate::AssociateCoupon, now) {
+            return Err(Box::new(too_fast("频率超限")));
+        }
+        let coupon = state.coupon(merchant, code, stock_id, now)?;
+        let request_no = text(&body, "/out_request_no");
+        let answer = |at: i64| Answer::ok(&json!({ "wechatpay_associate_time": rfc3339(at) }));
+        match &coupon.associated {
+            Some((known, at)) if known == request_no => return Ok(answer(*at).shape()),
+            _ if coupon.state != CouponState::Sent => {
+                let status = StatusCode::BAD_REQUEST;
+                return Err(presume(status, "INVALID_REQUEST", "券状态不允许关联订单"));
+            }
+            _ => {}
+        }
+        coupon.associated = Some((request_no.to_owned(), now));
+        coupon.leave(ORDER, text(&body, "/out_trade_no"));
+        Ok(answer(now))
+    }
+
+    /// Undoes that.
+    pub(crate) fn disassociate(&self, counter: Counter<'_>) -> Result<Answer, Refusal> {
+        let Counter { merchant, now, .. } = counter;
+        let body = fields::body(counter.request)?;
+        fields::check(&body, &ASSOCIATE)?;
+        let (code, stock_id) = (text(&body, "/coupon_code"), text(&body, "/stock_id"));
+        let mut state = self.lock();
+        let coupon = state.coupon(merchant, code, stock_id, now)?;
+        let request_no = text(&body, "/out_request_no");
+        let answer = |at: i64| Answer::ok(&json!({ "wechatpay_disassociate_time": rfc3339(at) }));
+        match &coupon.disassociated {
+            Some((known, at)) if known == request_no => return Ok(answer(*at).shape()),
+            _ if coupon.trace(ORDER) != text(&body, "/out_trade_no") => {
+                let status = StatusCode::BAD_REQUEST;
+                return Err(presume(status, "INVALID_REQUEST", "券未关联该订单"));
+            }
+            _ => {}
+        }
+        coupon.disassociated = Some((request_no.to_owned(), now));
+        coupon.traces.remove(ORDER);
+        Ok(answer(now))
+    }
+
+    /// Has a user delete a coupon; `None` when there is none that could be used.
+    pub(crate) fn delete(&self, merchant: &str, code: &str, now: i64) -> Option<()> {
+        let mut state = self.lock();
+        let coupon = state.coupon(merchant, code, "", now).ok()?;
+        if coupon.state != CouponState::Sent {
+            return None;
+        }
+        coupon.state = CouponState::Deleted;
+        Some(())
+    }
+
     /// Lists a user's coupons.
     pub(crate) fn list(&self, counter: Counter<'_>, openid: &str) -> Result<Answer, Refusal> {
         let Counter {
@@ -562,13 +506,7 @@ impl Coupons {
         if request.query("appid").is_empty() {
             return Err(fields::missing("/appid", "公众账号ID", "query"));
         }
-        let number = |name: &str, default: usize| match &*request.query(name) {
-            "" => Ok(default),
-            text => text
-                .parse::<usize>()
-                .map_err(|_| fields::malformed(&format!("/{name}"), "分页参数", "query", text)),
-        };
-        let (offset, limit) = (number("offset", 0)?, number("limit", 20)?);
+        let (offset, limit) = page(request)?;
         let mut state = self.lock();
         let mut coupons: Vec<Coupon> = Vec::new();
         for ((owner, _), coupon) in &mut state.coupons {
@@ -708,6 +646,17 @@ impl State {
     }
 }
 
+/// Which part of a list is asked for: from where, and how many.
+fn page(request: &Received) -> Result<(usize, usize), Refusal> {
+    let number = |name: &str, default: usize| match &*request.query(name) {
+        "" => Ok(default),
+        text => text
+            .parse::<usize>()
+            .map_err(|_| fields::malformed(&format!("/{name}"), "分页参数", "query", text)),
+    };
+    Ok((number("offset", 0)?, number("limit", 20)?))
+}
+
 fn absent(path: &str, title: &str) -> Refusal {
     wrong(
         path,
@@ -718,7 +667,17 @@ fn absent(path: &str, title: &str) -> Refusal {
 }
 
 /// Whether a stock gives one more coupon to this user.
-fn check_send(state: &State, stock: &Stock, openid: &str, code: &str) -> Result<(), Refusal> {
+fn check_send(
+    state: &State,
+    stock: &Stock,
+    openid: &str,
+    code: &str,
+    now: i64,
+) -> Result<(), Refusal> {
+    if stock.state != StockState::Running {
+        let message = "活动未开始或已结束";
+        return Err(presume(StatusCode::FORBIDDEN, "REQUEST_BLOCKED", message));
+    }
     if stock.mode() == "MERCHANT_API" && code.is_empty() {
         return Err(absent("/coupon_code", "券code"));
     }
@@ -727,6 +686,8 @@ fn check_send(state: &State, stock: &Stock, openid: &str, code: &str) -> Result<
         .values()
         .filter(|coupon| coupon.stock_id == stock.id)
         .collect();
+    let today = day(now);
+    let of_today = sent.iter().filter(|coupon| day(coupon.received) == today);
     let users = sent.iter().filter(|coupon| coupon.openid == openid);
     let is_full = |count: usize, name: &str| {
         let most = stock.rule(name);
@@ -734,17 +695,14 @@ fn check_send(state: &State, stock: &Stock, openid: &str, code: &str) -> Result<
     };
     let message = if is_full(sent.len(), "max_coupons") {
         "批次发放个数已达上限"
+    } else if is_full(of_today.count(), "max_coupons_by_day") {
+        "批次当日发放个数已达上限"
     } else if is_full(users.count(), "max_coupons_per_user") {
         "用户领取个数已达上限"
     } else {
         return Ok(());
     };
     Err(presume(StatusCode::FORBIDDEN, "RULE_LIMIT", message))
-}
-
-fn created(stock: &Stock) -> Answer {
-    let create_time = rfc3339(stock.created);
-    Answer::ok(&json!({ "stock_id": stock.id, "create_time": create_time }))
 }
 
 fn sent(coupon: &Coupon, is_product: bool, has_stock: bool) -> Answer {

@@ -88,8 +88,11 @@ impl Place {
         let uri: Uri = url
             .parse()
             .map_err(|error| refuse(url, &format!("is no URL: {error}")))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(refuse(url, "is not a plain http:// URL"));
+        match uri.scheme_str() {
+            Some("http") => {}
+            // It has no roots, and to trust whoever answers would prove nothing.
+            Some("https") => return Err(refuse(url, "is https, for which there is no trust here")),
+            _ => return Err(refuse(url, "is not a plain http:// URL")),
         }
         let Some(authority) = uri.authority() else {
             return Err(refuse(url, "has no host"));

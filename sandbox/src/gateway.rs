@@ -19,7 +19,7 @@ use crate::expectation::Expectations;
 use crate::keys;
 use crate::misbehaviour::{Misbehaviour, Script};
 use crate::notifier::Notifier;
-use crate::orders::{NotPaid, Order, Refund, RefundState};
+use crate::orders::{NotPaid, Order, Payer, Refund, RefundState};
 use crate::platform::Platform;
 use crate::random::Random;
 use crate::received::Received;
@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     pub(crate) kept: Option<usize>,
     pub(crate) allowed: Vec<String>,
+    /// Whether WeChat Pay's rates are kept.
+    pub(crate) limits: bool,
 }
 
 pub(crate) struct Gateway {
@@ -67,7 +69,7 @@ impl Gateway {
         Ok(Self {
             platform: Platform::new(now, &random)?,
             authenticator: Authenticator::new(merchants)?,
-            business: Business::new(&random),
+            business: Business::new(&random, settings.limits),
             canned: Canned::default(),
             clock: Clock::default(),
             notifier: Notifier::new(random.fork("notifier"), kept, settings.allowed),
@@ -82,16 +84,16 @@ impl Gateway {
         })
     }
 
-    /// Has the user pay an order, and tells the merchant. `openid` is empty for whoever it is for.
+    /// Has the user pay an order, and tells the merchant.
     pub(crate) fn pay(
         &self,
         merchant: &str,
         out_trade_no: &str,
-        openid: &str,
+        payer: Payer<'_>,
     ) -> Result<Order, NotPaid> {
         let now = self.clock.now();
         let orders = &self.business.orders;
-        let order = orders.pay(merchant, out_trade_no, openid, now)?;
+        let order = orders.pay(merchant, out_trade_no, payer, now)?;
         self.notifier.payment(merchant, &order, now);
         Ok(order)
     }
@@ -168,7 +170,8 @@ impl Gateway {
             None => route::too_large(),
             Some(Err(refusal)) => refusal.answer(),
             Some(Ok(())) => match misbehaviour.and_then(Misbehaviour::instead) {
-                Some(answer) => answer,
+                // Nothing led to it.
+                Some(answer) => answer.shape(),
                 None => self.answer(&request, misbehaviour, now),
             },
         }
@@ -186,10 +189,12 @@ impl Gateway {
         let call = whole.then(|| apiv2::check(&request, merchants, &self.answers));
         match &call {
             Some(Ok(_)) => request.set_authenticated(),
-            Some(Err(apiv2::Refusal::Signature(mismatch))) => {
-                request.set_mismatch(mismatch.clone());
+            Some(Err(refusal)) => {
+                if let Some(mismatch) = refusal.mismatch() {
+                    request.set_mismatch(mismatch.clone());
+                }
             }
-            _ => {}
+            None => {}
         }
         self.note(request.clone());
         if let Some(answer) = misbehaviour.and_then(Misbehaviour::instead_of_any) {

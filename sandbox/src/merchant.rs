@@ -5,7 +5,8 @@ use std::io;
 
 use wechatpay_chain::{Client, ClientBuilder};
 
-use crate::{Sandbox, client, client_builder, end_refund, pay, pay_fails};
+use crate::orders::Payer;
+use crate::{Sandbox, client, client_builder, delete_coupon, end_refund, pay, pay_fails, withdraw};
 
 /// A merchant of a sandbox: see [`Sandbox::merchant`].
 #[derive(Clone, Copy)]
@@ -50,7 +51,13 @@ impl<'a> Merchant<'a> {
     ///
     /// As there.
     pub fn pay(&self, out_trade_no: impl AsRef<str>) -> io::Result<String> {
-        pay(&self.sandbox.gateway, self.mchid, out_trade_no.as_ref(), "")
+        let payer = Payer::default();
+        pay(
+            &self.sandbox.gateway,
+            self.mchid,
+            out_trade_no.as_ref(),
+            payer,
+        )
     }
 
     /// Has the user fail to pay an order of this merchant: as [`Sandbox::pay_fails`].
@@ -64,7 +71,7 @@ impl<'a> Merchant<'a> {
         reason: impl AsRef<str>,
     ) -> io::Result<()> {
         let (number, reason) = (out_trade_no.as_ref(), reason.as_ref());
-        pay_fails(&self.sandbox.gateway, self.mchid, number, reason)
+        pay_fails(&self.sandbox.gateway, self.mchid, number, "", reason)
     }
 
     /// Ends a refund of this merchant: as [`Sandbox::end_refund`].
@@ -79,6 +86,24 @@ impl<'a> Merchant<'a> {
     ) -> io::Result<()> {
         let (number, status) = (out_refund_no.as_ref(), status.as_ref());
         end_refund(&self.sandbox.gateway, self.mchid, number, status)
+    }
+
+    /// Has the user delete a coupon of this merchant: as [`Sandbox::delete_coupon`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn delete_coupon(&self, coupon_code: impl AsRef<str>) -> io::Result<()> {
+        delete_coupon(&self.sandbox.gateway, self.mchid, coupon_code.as_ref())
+    }
+
+    /// Takes this much, in fen, out of this merchant's balance: as [`Sandbox::withdraw`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn withdraw(&self, amount: u64) -> io::Result<()> {
+        withdraw(&self.sandbox.gateway, self.mchid, amount)
     }
 }
 

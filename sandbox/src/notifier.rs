@@ -260,8 +260,8 @@ impl Notifier {
             Version::Apiv2 => {
                 let number = Number::OutTradeNo(&refund.out_trade_no);
                 let order = orders.find(merchant, number, now);
-                let appid = order.map(|order| order.draft.appid).unwrap_or_default();
-                Message::Apiv2(apiv2::of_refund(merchant, &appid, refund, &self.random))
+                let random = &self.random;
+                Message::Apiv2(apiv2::of_refund(merchant, order.as_ref(), refund, random))
             }
         };
         let (subject, url) = (&refund.out_refund_no, &refund.notify_url);
@@ -386,10 +386,10 @@ impl Notifier {
                     }
                 }
             }
-            if state.deliveries.len() >= self.kept {
+            state.deliveries.push_back(delivery);
+            if state.deliveries.len() > self.kept {
                 state.deliveries.pop_front();
             }
-            state.deliveries.push_back(delivery);
         });
         self.work.notify_one();
         self.done.notify_waiters();

@@ -6,7 +6,10 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{compact, day};
+use crate::limits::{Limits, Rate};
+use crate::payments;
 use crate::random::Random;
+use crate::voucher::{self, Voucher};
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -23,6 +26,8 @@ const REVERSIBLE: i64 = 7 * DAY;
 const REFUNDABLE: i64 = 365 * DAY;
 /// How many refunds an order can have.
 const REFUNDS: usize = 50;
+/// After this a payment is so old that its refund counts towards another rate.
+const LATE: i64 = 30 * DAY;
 
 /// The user who pays when the order names none.
 const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
@@ -111,6 +116,8 @@ pub(crate) struct Terms {
     pub(crate) device_id: String,
     /// How APIv2's notification is signed.
     pub(crate) sign_type: &'static str,
+    /// Whether it came to the paths of WeChat Pay's own sandbox.
+    pub(crate) is_trial: bool,
 }
 
 /// What a merchant orders.
@@ -145,6 +152,10 @@ pub(crate) struct Order {
     refunded: u64,
     /// The `out_refund_no` of its refunds, the oldest first.
     refunds: Vec<String>,
+    /// When the latest refund was applied for.
+    refunded_at: Option<i64>,
+    /// Who scanned its code_url, where a test says who.
+    scanned_by: Option<String>,
 }
 
 /// That an order was paid.
@@ -152,8 +163,18 @@ pub(crate) struct Order {
 pub(crate) struct Payment {
     pub(crate) transaction_id: String,
     pub(crate) openid: String,
+    pub(crate) vouchers: Vec<Voucher>,
     /// In seconds since 1970.
     pub(crate) at: i64,
+}
+
+/// Who pays, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Payer<'a> {
+    /// Empty for the one that the order names, or any.
+    pub(crate) openid: &'a str,
+    /// The coupon that pays a part of it, in fen.
+    pub(crate) coupon: Option<(voucher::Kind, u64)>,
 }
 
 impl Order {
@@ -166,6 +187,8 @@ impl Order {
             prepaid: now,
             refunded: 0,
             refunds: Vec::new(),
+            refunded_at: None,
+            scanned_by: None,
             draft,
         }
     }
@@ -197,7 +220,31 @@ impl Order {
         }
     }
 
-    fn pay(&mut self, transaction_id: String, openid: &str, now: i64) {
+    /// Whether this user can pay it, and if not, why. A code_url is the first one's who scans it.
+    fn is_for(&mut self, openid: &str) -> Result<(), NotPaid> {
+        if openid.is_empty() {
+            return Ok(());
+        }
+        let ordered = &self.draft.openid;
+        if !ordered.is_empty() && ordered != openid {
+            return Err(NotPaid::OtherUser);
+        }
+        if self.draft.trade_type != TradeType::Native {
+            return Ok(());
+        }
+        let scanned_by = self.scanned_by.get_or_insert_with(|| openid.to_owned());
+        if scanned_by == openid {
+            Ok(())
+        } else {
+            Err(NotPaid::OtherScanner)
+        }
+    }
+
+    fn pay(&mut self, transaction_id: String, openid: &str, vouchers: Vec<Voucher>, now: i64) {
+        let openid = match (openid, &self.scanned_by) {
+            ("", Some(scanned_by)) => scanned_by,
+            (openid, _) => openid,
+        };
         let openid = match (openid, &*self.draft.openid) {
             ("", "") => OPENID,
             ("", openid) | (openid, _) => openid,
@@ -205,6 +252,7 @@ impl Order {
         self.payment = Some(Payment {
             transaction_id,
             openid: openid.to_owned(),
+            vouchers,
             at: now,
         });
         self.state = TradeState::Success;
@@ -221,6 +269,8 @@ pub(crate) enum Number<'a> {
 /// Why an order is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotPlaced {
+    /// There were too many in this second.
+    TooFast,
     /// The number has an unpaid order with other parameters.
     Different,
     Paid,
@@ -235,6 +285,8 @@ pub(crate) enum NotPlaced {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotClosed {
     Paid,
+    /// The user is about to type a password.
+    UserPaying,
     /// A payment by code is reversed, not closed.
     Micropay,
 }
@@ -250,6 +302,10 @@ pub(crate) enum NotPaid {
     VoidH5,
     /// It was ordered for another user.
     OtherUser,
+    /// Another user scanned its code_url.
+    OtherScanner,
+    /// The coupon is over more than the order.
+    Coupon,
 }
 
 impl fmt::Display for NotPaid {
@@ -260,6 +316,10 @@ impl fmt::Display for NotPaid {
             Self::Void => "it is closed or expired: 该订单已失效，请重新下单",
             Self::VoidH5 => "its h5_url is older than 5 minutes: 支付请求已失效，请重新发起支付",
             Self::OtherUser => "it was ordered for another user: 下单账号与支付账号不一致",
+            Self::OtherScanner => {
+                "another user scanned its code_url: 商家订单信息有误，请重新下单支付"
+            }
+            Self::Coupon => "the coupon is over more than the order",
         })
     }
 }
@@ -276,6 +336,8 @@ pub(crate) enum Charge {
 /// Why a payment by code is not begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotCharged {
+    /// There were too many in this second.
+    TooFast,
     /// The number is that of an order of another kind, of another amount, or of a failed payment.
     Used,
     Paid,
@@ -295,7 +357,7 @@ pub(crate) enum NotReversed {
 }
 
 /// What a merchant wants to give back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RefundDraft<'a> {
     pub(crate) order: Number<'a>,
     pub(crate) out_refund_no: &'a str,
@@ -310,6 +372,8 @@ pub(crate) struct RefundDraft<'a> {
     pub(crate) version: Version,
     pub(crate) notify_url: &'a str,
     pub(crate) funds_account: &'a str,
+    /// Out of which accounts, and how much of each, in fen; empty where the merchant doesn't say.
+    pub(crate) from: Vec<(String, u64)>,
 }
 
 /// Where a refund stands.
@@ -368,11 +432,34 @@ pub(crate) struct Refund {
     pub(crate) version: Version,
     pub(crate) notify_url: String,
     pub(crate) funds_account: String,
+    pub(crate) from: Vec<(String, u64)>,
+    /// What the order was paid with beside money.
+    pub(crate) vouchers: Vec<Voucher>,
+}
+
+impl Refund {
+    /// How it is divided.
+    pub(crate) fn shares(&self) -> voucher::Shares {
+        voucher::refund_shares(self.amount, self.total, &self.vouchers)
+    }
+
+    /// How its order was.
+    pub(crate) fn order_shares(&self) -> voucher::Shares {
+        voucher::shares(self.total, &self.vouchers)
+    }
 }
 
 /// Why a refund is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotRefunded {
+    /// There were too many in this second.
+    TooFast,
+    /// There were too many of old payments in this minute.
+    TooFastForOld,
+    /// There was one of the same order less than a minute ago.
+    TooSoon,
+    /// The merchant has less than this.
+    NotEnough,
     /// There is no such order.
     Unknown,
     /// The order is that of another of the partner's merchants.
@@ -424,6 +511,9 @@ struct State {
     random: Random,
     /// What each merchant has, in fen: what was paid, less what was given back.
     balances: HashMap<String, i64>,
+    /// What each merchant took out, in fen.
+    withdrawn: HashMap<String, u64>,
+    limits: Limits,
     /// By `out_trade_no`.
     orders: HashMap<Key, Order>,
     /// The numbers that were closed before they were ever ordered.
@@ -441,10 +531,12 @@ struct State {
 }
 
 impl State {
-    fn new(random: Random) -> Self {
+    fn new(random: Random, is_limited: bool) -> Self {
         Self {
             random,
             balances: HashMap::new(),
+            withdrawn: HashMap::new(),
+            limits: Limits::new(is_limited),
             orders: HashMap::new(),
             burnt: HashSet::new(),
             transactions: HashMap::new(),
@@ -470,6 +562,11 @@ impl State {
     /// Takes this much, in fen, from a merchant.
     fn unbook(&mut self, merchant: &str, amount: u64) {
         *self.balance(merchant) -= i64::try_from(amount).unwrap_or(i64::MAX);
+    }
+
+    /// Whether a merchant has this much, in fen.
+    fn has(&mut self, merchant: &str, amount: u64) -> bool {
+        i64::try_from(amount).is_ok_and(|amount| *self.balance(merchant) >= amount)
     }
 
     fn balance(&mut self, merchant: &str) -> &mut i64 {
@@ -507,265 +604,45 @@ impl State {
         format!("50300000001{}{:010}", day(now), self.count)
     }
 
+    /// A coupon that a user pays with.
+    fn voucher(&mut self, (kind, amount): (voucher::Kind, u64)) -> Voucher {
+        self.count += 1;
+        Voucher {
+            id: format!("{}", 10_000_000_000 + self.count),
+            kind,
+            amount,
+        }
+    }
+
     /// Has an order paid that can be.
-    fn pay(&mut self, merchant: &str, out_trade_no: &str, openid: &str, now: i64) {
+    fn pay(&mut self, merchant: &str, out_trade_no: &str, payer: Payer<'_>, now: i64) {
+        let order = self.orders.get(&key(merchant, out_trade_no));
+        let trial = order.filter(|order| order.draft.terms.is_trial);
+        let trial = trial.map_or(&[][..], |order| voucher::of_trial(order.draft.total));
+        let coupons = payer.coupon.into_iter().chain(trial.iter().copied());
+        let coupons: Vec<_> = coupons.collect();
+        let coupons = coupons.into_iter().map(|coupon| self.voucher(coupon));
+        let vouchers = coupons.collect();
         let transaction_id = self.transaction_id(now);
         if let Some(order) = self.orders.get_mut(&key(merchant, out_trade_no)) {
-            order.pay(transaction_id.clone(), openid, now);
+            order.pay(transaction_id.clone(), payer.openid, vouchers, now);
             let total = order.draft.total;
             self.transactions
                 .insert(key(merchant, &transaction_id), out_trade_no.to_owned());
             self.book(merchant, total);
         }
     }
-}
-
-fn key(merchant: &str, number: &str) -> Key {
-    (merchant.to_owned(), number.to_owned())
-}
-
-/// All orders, refunds and balances, by merchant.
-pub(crate) struct Book {
-    pub(crate) orders: Vec<(String, Order)>,
-    pub(crate) refunds: Vec<(String, Refund)>,
-    /// In fen.
-    pub(crate) balances: Vec<(String, i64)>,
-}
-
-/// All orders and refunds of all merchants.
-pub(crate) struct Orders {
-    state: Mutex<State>,
-}
-
-impl Orders {
-    pub(crate) fn new(random: Random) -> Self {
-        Self {
-            state: Mutex::new(State::new(random)),
-        }
-    }
-
-    /// Forgets everything.
-    pub(crate) fn reset(&self) {
-        let mut state = self.lock();
-        let random = state.random.clone();
-        random.reset();
-        *state = State::new(random);
-    }
-
-    /// Everything there is, for whoever looks on.
-    pub(crate) fn book(&self, now: i64) -> Book {
-        let mut state = self.lock();
-        let mut orders: Vec<(String, Order)> = Vec::new();
-        for ((merchant, _), order) in &mut state.orders {
-            order.age(now);
-            orders.push((merchant.clone(), order.clone()));
-        }
-        let mut refunds: Vec<(String, Refund)> = Vec::new();
-        for ((merchant, _), refund) in &state.refunds {
-            refunds.push((merchant.clone(), refund.clone()));
-        }
-        let mut balances: Vec<(String, i64)> = Vec::new();
-        for (merchant, balance) in &state.balances {
-            balances.push((merchant.clone(), *balance));
-        }
-        orders.sort_by(|(one, a), (other, b)| {
-            (one, &a.draft.out_trade_no).cmp(&(other, &b.draft.out_trade_no))
-        });
-        refunds.sort_by(|(one, a), (other, b)| {
-            (one, &a.out_refund_no).cmp(&(other, &b.out_refund_no))
-        });
-        balances.sort();
-        Book {
-            orders,
-            refunds,
-            balances,
-        }
-    }
-
-    /// Accepts an order, or gives a new prepay_id for the one that has the same parameters.
-    pub(crate) fn place(&self, merchant: &str, draft: Draft, now: i64) -> Result<Order, NotPlaced> {
-        let mut state = self.lock();
-        let key = key(merchant, &draft.out_trade_no);
-        if state.burnt.contains(&key) {
-            return Err(NotPlaced::Burnt);
-        }
-        let prepay_id = state.prepay_id(now);
-        let number = Number::OutTradeNo(&draft.out_trade_no);
-        let Some(order) = state.order(merchant, number, now) else {
-            let order = Order::new(draft, prepay_id, now);
-            state.orders.insert(key, order.clone());
-            return Ok(order);
-        };
-        match order.state {
-            TradeState::Success | TradeState::Refund => Err(NotPlaced::Paid),
-            TradeState::Closed | TradeState::Revoked => Err(NotPlaced::Closed),
-            TradeState::UserPaying | TradeState::PayError => Err(NotPlaced::Different),
-            TradeState::NotPay if order.draft.parameters != draft.parameters => {
-                Err(NotPlaced::Different)
-            }
-            TradeState::NotPay if order.is_expired(now) => Err(NotPlaced::Expired),
-            TradeState::NotPay => {
-                order.prepay_id = prepay_id;
-                order.prepaid = now;
-                Ok(order.clone())
-            }
-        }
-    }
-
-    /// An order as it stands.
-    pub(crate) fn find(&self, merchant: &str, number: Number<'_>, now: i64) -> Option<Order> {
-        self.lock().order(merchant, number, now).cloned()
-    }
-
-    /// Closes an order. A number without one can't be used any more.
-    pub(crate) fn close(
-        &self,
-        merchant: &str,
-        out_trade_no: &str,
-        now: i64,
-    ) -> Result<(), NotClosed> {
-        let mut state = self.lock();
-        let Some(order) = state.order(merchant, Number::OutTradeNo(out_trade_no), now) else {
-            state.burnt.insert(key(merchant, out_trade_no));
-            return Ok(());
-        };
-        match order.state {
-            TradeState::Success | TradeState::Refund => Err(NotClosed::Paid),
-            _ if order.draft.trade_type == TradeType::Micropay => Err(NotClosed::Micropay),
-            _ => {
-                order.state = TradeState::Closed;
-                Ok(())
-            }
-        }
-    }
-
-    /// Has the user pay an order.
-    /// `openid` is empty for the one that the order names, or any.
-    pub(crate) fn pay(
-        &self,
-        merchant: &str,
-        out_trade_no: &str,
-        openid: &str,
-        now: i64,
-    ) -> Result<Order, NotPaid> {
-        let mut state = self.lock();
-        let number = Number::OutTradeNo(out_trade_no);
-        let order = state.order(merchant, number, now).ok_or(NotPaid::Unknown)?;
-        order.is_payable(now)?;
-        let ordered = &order.draft.openid;
-        if !openid.is_empty() && !ordered.is_empty() && ordered != openid {
-            return Err(NotPaid::OtherUser);
-        }
-        state.pay(merchant, out_trade_no, openid, now);
-        state
-            .order(merchant, number, now)
-            .cloned()
-            .ok_or(NotPaid::Unknown)
-    }
-
-    /// Has the user's payment fail, which is to be tried again; one by code has ended with that,
-    /// unless the user only cancelled it.
-    pub(crate) fn fail(
-        &self,
-        merchant: &str,
-        out_trade_no: &str,
-        is_cancelled: bool,
-        now: i64,
-    ) -> Result<(), NotPaid> {
-        let mut state = self.lock();
-        let number = Number::OutTradeNo(out_trade_no);
-        let order = state.order(merchant, number, now).ok_or(NotPaid::Unknown)?;
-        order.is_payable(now)?;
-        if order.state == TradeState::UserPaying {
-            order.state = if is_cancelled {
-                TradeState::NotPay
-            } else {
-                TradeState::PayError
-            };
-        }
-        Ok(())
-    }
-
-    /// Has the user pay by a code that was scanned; repeated while the user is paying, it is the
-    /// same payment.
-    pub(crate) fn charge(
-        &self,
-        merchant: &str,
-        draft: Draft,
-        code: &str,
-        charge: Charge,
-        now: i64,
-    ) -> Result<Order, NotCharged> {
-        let mut state = self.lock();
-        let out_trade_no = draft.out_trade_no.clone();
-        let number = Number::OutTradeNo(&out_trade_no);
-        if state.burnt.contains(&key(merchant, &out_trade_no)) {
-            return Err(NotCharged::Used);
-        }
-        if let Some(order) = state.order(merchant, number, now) {
-            return match order.state {
-                TradeState::Success | TradeState::Refund => Err(NotCharged::Paid),
-                TradeState::Revoked => Err(NotCharged::Reversed),
-                TradeState::UserPaying if order.draft.parameters == draft.parameters => {
-                    Ok(order.clone())
-                }
-                _ => Err(NotCharged::Used),
-            };
-        }
-        if !state.codes.insert(code.to_owned()) {
-            return Err(NotCharged::CodeUsed);
-        }
-        let mut order = Order::new(draft, String::new(), now);
-        order.state = match charge {
-            Charge::Paid | Charge::Password => TradeState::UserPaying,
-            Charge::Fails => TradeState::PayError,
-        };
-        state
-            .orders
-            .insert(key(merchant, &out_trade_no), order.clone());
-        if charge == Charge::Paid {
-            state.pay(merchant, &out_trade_no, "", now);
-        }
-        let paid = state.order(merchant, number, now);
-        Ok(paid.cloned().unwrap_or(order))
-    }
-
-    /// Ends a payment by code; if it was paid, the money goes back.
-    pub(crate) fn reverse(
-        &self,
-        merchant: &str,
-        number: Number<'_>,
-        now: i64,
-    ) -> Result<(), NotReversed> {
-        let mut state = self.lock();
-        let order = state.order(merchant, number, now);
-        let order = order.ok_or(NotReversed::Unknown)?;
-        if order.draft.trade_type != TradeType::Micropay || order.state == TradeState::Refund {
-            return Err(NotReversed::Impossible);
-        }
-        if order.state != TradeState::Revoked && now >= order.created + REVERSIBLE {
-            return Err(NotReversed::TooLate);
-        }
-        let back = match order.state {
-            TradeState::Success => order.draft.total,
-            _ => 0,
-        };
-        order.state = TradeState::Revoked;
-        state.unbook(merchant, back);
-        Ok(())
-    }
 
     /// Gives money back, once for each `out_refund_no`.
-    pub(crate) fn refund(
-        &self,
+    fn refund(
+        &mut self,
         merchant: &str,
         draft: RefundDraft<'_>,
         now: i64,
     ) -> Result<Applied, NotRefunded> {
-        let mut state = self.lock();
-        let known = state.refunds.get(&key(merchant, draft.out_refund_no));
+        let known = self.refunds.get(&key(merchant, draft.out_refund_no));
         let known = known.cloned();
-        let order = state.order(merchant, draft.order, now);
+        let order = self.order(merchant, draft.order, now);
         let order = order.ok_or(NotRefunded::Unknown)?;
         let ordered = &order.draft.terms.sub_mchid;
         if draft.sub_mchid.is_some_and(|given| given != ordered) {
@@ -812,14 +689,30 @@ impl Orders {
         if now > payment.at + REFUNDABLE {
             return Err(NotRefunded::TooLate);
         }
-        if draft.end != RefundState::Closed {
-            order.refunded += draft.amount;
+        let moved = match draft.end {
+            RefundState::Closed => 0,
+            _ => draft.amount,
+        };
+        let refunded_at = order.refunded_at;
+        if !self.has(merchant, moved) {
+            return Err(NotRefunded::NotEnough);
         }
+        let is_soon = refunded_at.is_some_and(|at| now < at + MINUTE);
+        if is_soon && self.limits.is_kept() {
+            return Err(NotRefunded::TooSoon);
+        }
+        if now > payment.at + LATE && !self.limits.take(merchant, Rate::LateRefund, now) {
+            return Err(NotRefunded::TooFastForOld);
+        }
+        let order = self.order(merchant, draft.order, now);
+        let order = order.ok_or(NotRefunded::Unknown)?;
+        order.refunded += moved;
         order.refunds.push(draft.out_refund_no.to_owned());
+        order.refunded_at = Some(now);
         order.state = TradeState::Refund;
         let sub_mchid = order.draft.terms.sub_mchid.clone();
         let refund = Refund {
-            refund_id: state.refund_id(now),
+            refund_id: self.refund_id(now),
             out_refund_no: draft.out_refund_no.to_owned(),
             out_trade_no,
             transaction_id: payment.transaction_id,
@@ -832,25 +725,327 @@ impl Orders {
             version: draft.version,
             notify_url: draft.notify_url.to_owned(),
             funds_account: draft.funds_account.to_owned(),
+            from: draft.from,
+            vouchers: payment.vouchers,
         };
-        if draft.end != RefundState::Closed {
-            state.unbook(merchant, draft.amount);
-        }
+        self.unbook(merchant, moved);
         let ended = Refund {
             state: draft.end,
             ..refund.clone()
         };
-        state.refund_ids.insert(
+        self.refund_ids.insert(
             key(merchant, &refund.refund_id),
             refund.out_refund_no.clone(),
         );
-        state
-            .refunds
+        self.refunds
             .insert(key(merchant, &refund.out_refund_no), ended.clone());
         Ok(Applied {
             refund,
             ended: Some(ended),
         })
+    }
+}
+
+fn key(merchant: &str, number: &str) -> Key {
+    (merchant.to_owned(), number.to_owned())
+}
+
+/// All orders, refunds and balances, by merchant.
+pub(crate) struct Book {
+    pub(crate) orders: Vec<(String, Order)>,
+    pub(crate) refunds: Vec<(String, Refund)>,
+    /// In fen.
+    pub(crate) balances: Vec<(String, i64)>,
+    /// What was taken out, in fen.
+    pub(crate) withdrawn: HashMap<String, u64>,
+}
+
+/// All orders and refunds of all merchants.
+pub(crate) struct Orders {
+    state: Mutex<State>,
+}
+
+impl Orders {
+    /// `is_limited` has WeChat Pay's rates kept.
+    pub(crate) fn new(random: Random, is_limited: bool) -> Self {
+        Self {
+            state: Mutex::new(State::new(random, is_limited)),
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn reset(&self) {
+        let mut state = self.lock();
+        let random = state.random.clone();
+        random.reset();
+        *state = State::new(random, state.limits.is_kept());
+    }
+
+    /// Takes this much, in fen, out of what a merchant has; `None` when there is less.
+    pub(crate) fn withdraw(&self, merchant: &str, amount: u64) -> Option<()> {
+        let mut state = self.lock();
+        if !state.has(merchant, amount) {
+            return None;
+        }
+        state.unbook(merchant, amount);
+        *state.withdrawn.entry(merchant.to_owned()).or_default() += amount;
+        Some(())
+    }
+
+    /// Everything there is, for whoever looks on.
+    pub(crate) fn book(&self, now: i64) -> Book {
+        let mut state = self.lock();
+        let mut orders: Vec<(String, Order)> = Vec::new();
+        for ((merchant, _), order) in &mut state.orders {
+            order.age(now);
+            orders.push((merchant.clone(), order.clone()));
+        }
+        let mut refunds: Vec<(String, Refund)> = Vec::new();
+        for ((merchant, _), refund) in &state.refunds {
+            refunds.push((merchant.clone(), refund.clone()));
+        }
+        let mut balances: Vec<(String, i64)> = Vec::new();
+        for (merchant, balance) in &state.balances {
+            balances.push((merchant.clone(), *balance));
+        }
+        orders.sort_by(|(one, a), (other, b)| {
+            (one, &a.draft.out_trade_no).cmp(&(other, &b.draft.out_trade_no))
+        });
+        refunds.sort_by(|(one, a), (other, b)| {
+            (one, &a.out_refund_no).cmp(&(other, &b.out_refund_no))
+        });
+        balances.sort();
+        Book {
+            orders,
+            refunds,
+            balances,
+            withdrawn: state.withdrawn.clone(),
+        }
+    }
+
+    /// Accepts an order, or gives a new prepay_id for the one that has the same parameters.
+    pub(crate) fn place(&self, merchant: &str, draft: Draft, now: i64) -> Result<Order, NotPlaced> {
+        let mut state = self.lock();
+        let key = key(merchant, &draft.out_trade_no);
+        if state.burnt.contains(&key) {
+            return Err(NotPlaced::Burnt);
+        }
+        let is_limited = draft.trade_type == TradeType::Jsapi;
+        if is_limited && !state.limits.take(merchant, Rate::Order, now) {
+            return Err(NotPlaced::TooFast);
+        }
+        let prepay_id = state.prepay_id(now);
+        let number = Number::OutTradeNo(&draft.out_trade_no);
+        let Some(order) = state.order(merchant, number, now) else {
+            let order = Order::new(draft, prepay_id, now);
+            state.orders.insert(key, order.clone());
+            return Ok(order);
+        };
+        match order.state {
+            TradeState::Success | TradeState::Refund => Err(NotPlaced::Paid),
+            TradeState::Closed | TradeState::Revoked => Err(NotPlaced::Closed),
+            TradeState::UserPaying | TradeState::PayError => Err(NotPlaced::Different),
+            TradeState::NotPay if order.draft.parameters != draft.parameters => {
+                Err(NotPlaced::Different)
+            }
+            TradeState::NotPay if order.is_expired(now) => Err(NotPlaced::Expired),
+            TradeState::NotPay => {
+                order.prepay_id = prepay_id;
+                order.prepaid = now;
+                order.scanned_by = None;
+                Ok(order.clone())
+            }
+        }
+    }
+
+    /// An order as it stands.
+    pub(crate) fn find(&self, merchant: &str, number: Number<'_>, now: i64) -> Option<Order> {
+        self.lock().order(merchant, number, now).cloned()
+    }
+
+    /// Whether another merchant has a payment of this number.
+    pub(crate) fn is_anothers(&self, merchant: &str, transaction_id: &str) -> bool {
+        let state = self.lock();
+        let mut known = state.transactions.keys();
+        known.any(|(owner, number)| number == transaction_id && owner != merchant)
+    }
+
+    /// Closes an order. A number without one can't be used any more.
+    pub(crate) fn close(
+        &self,
+        merchant: &str,
+        out_trade_no: &str,
+        now: i64,
+    ) -> Result<(), NotClosed> {
+        let mut state = self.lock();
+        let Some(order) = state.order(merchant, Number::OutTradeNo(out_trade_no), now) else {
+            state.burnt.insert(key(merchant, out_trade_no));
+            return Ok(());
+        };
+        match order.state {
+            TradeState::Success | TradeState::Refund => Err(NotClosed::Paid),
+            TradeState::UserPaying => Err(NotClosed::UserPaying),
+            _ if order.draft.trade_type == TradeType::Micropay => Err(NotClosed::Micropay),
+            _ => {
+                order.state = TradeState::Closed;
+                Ok(())
+            }
+        }
+    }
+
+    /// The number of the order whose code_url this is; earlier ones of it are void.
+    pub(crate) fn scanned(&self, merchant: &str, code_url: &str) -> Option<String> {
+        let state = self.lock();
+        let mut orders = state.orders.iter();
+        let found = orders.find(|((owner, _), order)| {
+            owner == merchant
+                && order.draft.trade_type == TradeType::Native
+                && payments::code_url(&order.prepay_id) == code_url
+        });
+        found.map(|((_, out_trade_no), _)| out_trade_no.clone())
+    }
+
+    /// Has the user pay an order.
+    pub(crate) fn pay(
+        &self,
+        merchant: &str,
+        out_trade_no: &str,
+        payer: Payer<'_>,
+        now: i64,
+    ) -> Result<Order, NotPaid> {
+        let mut state = self.lock();
+        let number = Number::OutTradeNo(out_trade_no);
+        let order = state.order(merchant, number, now).ok_or(NotPaid::Unknown)?;
+        order.is_payable(now)?;
+        order.is_for(payer.openid)?;
+        let total = order.draft.total;
+        if payer.coupon.is_some_and(|(_, amount)| amount > total) {
+            return Err(NotPaid::Coupon);
+        }
+        state.pay(merchant, out_trade_no, payer, now);
+        state
+            .order(merchant, number, now)
+            .cloned()
+            .ok_or(NotPaid::Unknown)
+    }
+
+    /// Has the user's payment fail, which is to be tried again; one by code has ended with that,
+    /// unless the user only cancelled it.
+    pub(crate) fn fail(
+        &self,
+        merchant: &str,
+        out_trade_no: &str,
+        openid: &str,
+        is_cancelled: bool,
+        now: i64,
+    ) -> Result<(), NotPaid> {
+        let mut state = self.lock();
+        let number = Number::OutTradeNo(out_trade_no);
+        let order = state.order(merchant, number, now).ok_or(NotPaid::Unknown)?;
+        order.is_payable(now)?;
+        order.is_for(openid)?;
+        if order.state == TradeState::UserPaying {
+            order.state = if is_cancelled {
+                TradeState::NotPay
+            } else {
+                TradeState::PayError
+            };
+        }
+        Ok(())
+    }
+
+    /// Has the user pay by a code that was scanned; repeated while the user is paying, it is the
+    /// same payment.
+    pub(crate) fn charge(
+        &self,
+        merchant: &str,
+        draft: Draft,
+        code: &str,
+        charge: Charge,
+        now: i64,
+    ) -> Result<Order, NotCharged> {
+        let mut state = self.lock();
+        let out_trade_no = draft.out_trade_no.clone();
+        let number = Number::OutTradeNo(&out_trade_no);
+        if !state.limits.take(merchant, Rate::Charge, now) {
+            return Err(NotCharged::TooFast);
+        }
+        if state.burnt.contains(&key(merchant, &out_trade_no)) {
+            return Err(NotCharged::Used);
+        }
+        if let Some(order) = state.order(merchant, number, now) {
+            return match order.state {
+                TradeState::Success | TradeState::Refund => Err(NotCharged::Paid),
+                TradeState::Revoked => Err(NotCharged::Reversed),
+                TradeState::UserPaying if order.draft.parameters == draft.parameters => {
+                    Ok(order.clone())
+                }
+                _ => Err(NotCharged::Used),
+            };
+        }
+        if !state.codes.insert(code.to_owned()) {
+            return Err(NotCharged::CodeUsed);
+        }
+        let mut order = Order::new(draft, String::new(), now);
+        order.state = match charge {
+            Charge::Paid | Charge::Password => TradeState::UserPaying,
+            Charge::Fails => TradeState::PayError,
+        };
+        state
+            .orders
+            .insert(key(merchant, &out_trade_no), order.clone());
+        if charge == Charge::Paid {
+            state.pay(merchant, &out_trade_no, Payer::default(), now);
+        }
+        let paid = state.order(merchant, number, now);
+        Ok(paid.cloned().unwrap_or(order))
+    }
+
+    /// Ends a payment by code; if it was paid, the money goes back.
+    pub(crate) fn reverse(
+        &self,
+        merchant: &str,
+        number: Number<'_>,
+        now: i64,
+    ) -> Result<(), NotReversed> {
+        let mut state = self.lock();
+        let order = state.order(merchant, number, now);
+        let order = order.ok_or(NotReversed::Unknown)?;
+        if order.draft.trade_type != TradeType::Micropay || order.state == TradeState::Refund {
+            return Err(NotReversed::Impossible);
+        }
+        if order.state != TradeState::Revoked && now >= order.created + REVERSIBLE {
+            return Err(NotReversed::TooLate);
+        }
+        let back = match order.state {
+            TradeState::Success => order.draft.total,
+            _ => 0,
+        };
+        order.state = TradeState::Revoked;
+        state.unbook(merchant, back);
+        Ok(())
+    }
+
+    /// Gives money back, once for each `out_refund_no`.
+    pub(crate) fn refund(
+        &self,
+        merchant: &str,
+        draft: RefundDraft<'_>,
+        now: i64,
+    ) -> Result<Applied, NotRefunded> {
+        let mut state = self.lock();
+        for rate in [Rate::Refund, Rate::RefusedRefund] {
+            if state.limits.is_full(merchant, rate, now) {
+                return Err(NotRefunded::TooFast);
+            }
+        }
+        let result = state.refund(merchant, draft, now);
+        let rate = match &result {
+            Ok(_) => Rate::Refund,
+            Err(_) => Rate::RefusedRefund,
+        };
+        state.limits.count(merchant, rate, now);
+        result
     }
 
     /// Sends the money of an abnormal refund elsewhere, where it arrives.
@@ -959,7 +1154,7 @@ mod tests {
     }
 
     fn placed(out_trade_no: &str, trade_type: TradeType) -> Orders {
-        let orders = Orders::new(Random::new(1));
+        let orders = Orders::new(Random::new(1), false);
         let draft = draft(out_trade_no, trade_type);
         orders.place(MERCHANT, draft, NOW).unwrap();
         orders
@@ -976,6 +1171,7 @@ mod tests {
             version: Version::Apiv3,
             notify_url: "",
             funds_account: "",
+            from: Vec::new(),
         }
     }
 
@@ -987,31 +1183,37 @@ mod tests {
             (TradeType::H5, 300, NotPaid::VoidH5),
         ] {
             let orders = placed("A", trade_type);
-            let late = orders.pay(MERCHANT, "A", "", NOW + life);
+            let late = orders.pay(MERCHANT, "A", Payer::default(), NOW + life);
             assert_eq!(late.unwrap_err(), expected);
             // Ordered again, it can be paid again.
             orders
                 .place(MERCHANT, draft("A", trade_type), NOW + life)
                 .unwrap();
-            assert!(orders.pay(MERCHANT, "A", "", NOW + 2 * life - 1).is_ok());
+            assert!(
+                orders
+                    .pay(MERCHANT, "A", Payer::default(), NOW + 2 * life - 1)
+                    .is_ok()
+            );
         }
     }
 
     #[test]
     fn an_order_expires_when_it_says_so_but_not_within_its_first_minute() {
         for (expire, end) in [(NOW + 600, NOW + 600), (NOW + 1, NOW + 60), (0, NOW + 60)] {
-            let orders = Orders::new(Random::new(1));
+            let orders = Orders::new(Random::new(1), false);
             let mut expiring = draft("A", TradeType::Native);
             expiring.time_expire = Some(expire);
             orders.place(MERCHANT, expiring.clone(), NOW).unwrap();
-            let refused = orders.pay(MERCHANT, "A", "", end).unwrap_err();
+            let refused = orders
+                .pay(MERCHANT, "A", Payer::default(), end)
+                .unwrap_err();
             assert_eq!(refused, NotPaid::Void);
             let again = orders.place(MERCHANT, expiring, end).unwrap_err();
             assert_eq!(again, NotPlaced::Expired);
             // It can't be paid, and is not closed for that.
             let order = orders.find(MERCHANT, Number::OutTradeNo("A"), end).unwrap();
             assert_eq!(order.state, TradeState::NotPay);
-            assert!(orders.pay(MERCHANT, "A", "", end - 1).is_ok());
+            assert!(orders.pay(MERCHANT, "A", Payer::default(), end - 1).is_ok());
         }
     }
 
@@ -1031,7 +1233,7 @@ mod tests {
     #[test]
     fn a_payment_is_refunded_within_a_year_and_reversed_within_a_week() {
         let orders = placed("A", TradeType::Native);
-        orders.pay(MERCHANT, "A", "", NOW).unwrap();
+        orders.pay(MERCHANT, "A", Payer::default(), NOW).unwrap();
         let year = NOW + 365 * DAY;
         let in_time = orders.refund(MERCHANT, refund("A", "R1", 1), year);
         assert!(in_time.is_ok());
@@ -1056,9 +1258,11 @@ mod tests {
         let orders = placed("A", TradeType::Native);
         let number = Number::OutTradeNo("A");
         assert!(orders.find("1900000110", number, NOW).is_none());
-        let unknown = orders.pay("1900000110", "A", "", NOW).unwrap_err();
+        let unknown = orders
+            .pay("1900000110", "A", Payer::default(), NOW)
+            .unwrap_err();
         assert_eq!(unknown, NotPaid::Unknown);
-        let paid = orders.pay(MERCHANT, "A", "", NOW).unwrap();
+        let paid = orders.pay(MERCHANT, "A", Payer::default(), NOW).unwrap();
         let transaction_id = paid.payment.unwrap().transaction_id;
         let number = Number::TransactionId(&transaction_id);
         assert!(orders.find(MERCHANT, number, NOW).is_some());
@@ -1072,8 +1276,8 @@ mod tests {
         let orders = placed("A", TradeType::Native);
         let other = draft("B", TradeType::Native);
         orders.place(MERCHANT, other, NOW).unwrap();
-        orders.pay(MERCHANT, "A", "", NOW).unwrap();
-        orders.pay(MERCHANT, "B", "", NOW).unwrap();
+        orders.pay(MERCHANT, "A", Payer::default(), NOW).unwrap();
+        orders.pay(MERCHANT, "B", Payer::default(), NOW).unwrap();
         orders.refund(MERCHANT, refund("A", "R", 1), NOW).unwrap();
         let refused = orders.refund(MERCHANT, refund("B", "R", 1), NOW);
         assert_eq!(refused.unwrap_err(), NotRefunded::Mismatch);
@@ -1085,5 +1289,58 @@ mod tests {
         );
         let of_other = RefundNumber::Order(Number::OutTradeNo("B"));
         assert!(orders.refunds(MERCHANT, of_other).is_empty());
+    }
+
+    #[test]
+    fn rates_are_kept_where_they_are_wanted() {
+        let orders = Orders::new(Random::new(1), true);
+        let month = NOW + 31 * DAY;
+        let give_back = |number: &str, at: i64| {
+            let refunded = orders.refund(MERCHANT, refund(number, number, 1), at);
+            refunded.err()
+        };
+        for index in 0..5_001_u32 {
+            let number = index.to_string();
+            orders
+                .place(MERCHANT, draft(&number, TradeType::Native), NOW)
+                .unwrap();
+            orders
+                .pay(MERCHANT, &number, Payer::default(), NOW)
+                .unwrap();
+        }
+        // 150 a second of payments that are not old.
+        for index in 0..150 {
+            assert_eq!(give_back(&index.to_string(), NOW), None);
+        }
+        assert_eq!(give_back("150", NOW), Some(NotRefunded::TooFast));
+        // 5,000 a minute of those that are.
+        let minute = month - month.rem_euclid(60);
+        for index in 0..5_000_i64 {
+            let number = (index + 1).to_string();
+            let draft = RefundDraft {
+                out_refund_no: &format!("late{number}"),
+                ..refund(&number, "", 1)
+            };
+            let refunded = orders.refund(MERCHANT, draft, minute + index / 149);
+            assert!(refunded.is_ok(), "{index} {refunded:?}");
+        }
+        let late = refund("0", "late0", 1);
+        let refused = orders.refund(MERCHANT, late.clone(), minute + 59);
+        assert_eq!(refused.unwrap_err(), NotRefunded::TooFastForOld);
+        assert!(orders.refund(MERCHANT, late, minute + 60).is_ok());
+        // 33 payments by code and 500 orders of JSAPI a second.
+        for (trade_type, most) in [(TradeType::Micropay, 33), (TradeType::Jsapi, 500)] {
+            for index in 0..=most {
+                let number = format!("{}{index}", trade_type.name());
+                let draft = draft(&number, trade_type);
+                let is_done = if trade_type == TradeType::Jsapi {
+                    orders.place(MERCHANT, draft, NOW).is_ok()
+                } else {
+                    let charged = orders.charge(MERCHANT, draft, &number, Charge::Paid, NOW);
+                    charged.is_ok()
+                };
+                assert_eq!(is_done, index < most, "{number}");
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::orders::{
     Draft, NotClosed, NotPlaced, Number, Order, Orders, Terms, TradeState, TradeType, Version,
 };
 use crate::received::Received;
+use crate::voucher;
 
 /// Who calls: a merchant for itself, or a partner for one of its merchants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +24,12 @@ pub(crate) enum Caller {
     Partner,
 }
 
-const DIRECT: [Field; 2] = [
+pub(crate) const DIRECT: [Field; 2] = [
     required("/appid", "公众账号ID", Kind::Text(32)),
     required("/mchid", "直连商户号", Kind::Text(32)),
 ];
 
-const PARTNER: [Field; 4] = [
+pub(crate) const PARTNER: [Field; 4] = [
     required("/sp_appid", "服务商公众账号ID", Kind::Text(32)),
     required("/sp_mchid", "服务商户号", Kind::Text(32)),
     optional("/sub_appid", "子商户公众账号ID", Kind::Text(32)),
@@ -183,7 +184,7 @@ pub(crate) fn is_notify_url(url: &str) -> bool {
 }
 
 /// The caller must be who signed.
-fn check_merchant(path: &str, given: &str, merchant: &str) -> Result<(), Refusal> {
+pub(crate) fn check_merchant(path: &str, given: &str, merchant: &str) -> Result<(), Refusal> {
     if given == merchant {
         return Ok(());
     }
@@ -197,6 +198,46 @@ fn check_merchant(path: &str, given: &str, merchant: &str) -> Result<(), Refusal
     Err(Box::new(answer.shape()))
 }
 
+/// What an order says.
+pub(crate) fn draft(body: &Value, caller: Caller, trade_type: TradeType) -> Draft {
+    let appid = match caller {
+        Caller::Merchant => "/appid",
+        Caller::Partner => "/sp_appid",
+    };
+    let openid = match text(body, "/payer/openid") {
+        "" => text(body, "/payer/sp_openid"),
+        openid => openid,
+    };
+    Draft {
+        out_trade_no: text(body, "/out_trade_no").to_owned(),
+        appid: text(body, appid).to_owned(),
+        trade_type,
+        total: amount(body, "/amount/total"),
+        openid: openid.to_owned(),
+        attach: text(body, "/attach").to_owned(),
+        time_expire: from_rfc3339(text(body, "/time_expire")),
+        parameters: format!("{} {}", trade_type.name(), canonical(body)),
+        terms: Terms {
+            version: Version::Apiv3,
+            notify_url: text(body, "/notify_url").to_owned(),
+            sub_mchid: text(body, "/sub_mchid").to_owned(),
+            sub_appid: text(body, "/sub_appid").to_owned(),
+            sub_openid: text(body, "/payer/sub_openid").to_owned(),
+            device_id: text(body, "/scene_info/device_id").to_owned(),
+            sign_type: "",
+            is_trial: false,
+        },
+    }
+}
+
+/// Where the caller's own number stands in a body.
+pub(crate) fn mchid(caller: Caller) -> &'static str {
+    match caller {
+        Caller::Merchant => "/mchid",
+        Caller::Partner => "/sp_mchid",
+    }
+}
+
 /// Orders.
 pub(crate) fn place(
     request: &Received,
@@ -208,43 +249,21 @@ pub(crate) fn place(
 ) -> Result<Answer, Refusal> {
     let body = fields::body(request)?;
     check(&body, caller, trade_type)?;
-    let (mchid, appid) = match caller {
-        Caller::Merchant => ("/mchid", "/appid"),
-        Caller::Partner => ("/sp_mchid", "/sp_appid"),
-    };
+    let mchid = mchid(caller);
     check_merchant(mchid, text(&body, mchid), merchant)?;
-    let openid = match text(&body, "/payer/openid") {
-        "" => text(&body, "/payer/sp_openid"),
-        openid => openid,
-    };
-    let draft = Draft {
-        out_trade_no: text(&body, "/out_trade_no").to_owned(),
-        appid: text(&body, appid).to_owned(),
-        trade_type,
-        total: amount(&body, "/amount/total"),
-        openid: openid.to_owned(),
-        attach: text(&body, "/attach").to_owned(),
-        time_expire: from_rfc3339(text(&body, "/time_expire")),
-        parameters: format!("{} {}", trade_type.name(), canonical(&body)),
-        terms: Terms {
-            version: Version::Apiv3,
-            notify_url: text(&body, "/notify_url").to_owned(),
-            sub_mchid: text(&body, "/sub_mchid").to_owned(),
-            sub_appid: text(&body, "/sub_appid").to_owned(),
-            sub_openid: text(&body, "/payer/sub_openid").to_owned(),
-            device_id: text(&body, "/scene_info/device_id").to_owned(),
-            sign_type: "",
-        },
-    };
+    let draft = draft(&body, caller, trade_type);
     match orders.place(merchant, draft, now) {
         Ok(order) => Ok(prepaid(&order)),
         Err(why) => Err(Box::new(not_placed(why))),
     }
 }
 
-fn not_placed(why: NotPlaced) -> Answer {
+pub(crate) fn not_placed(why: NotPlaced) -> Answer {
+    if why == NotPlaced::TooFast {
+        return too_fast("频率超限");
+    }
     let (code, message, number) = match why {
-        NotPlaced::Different | NotPlaced::Burnt => (
+        NotPlaced::Different | NotPlaced::Burnt | NotPlaced::TooFast => (
             "INVALID_REQUEST",
             "请求重入时，参数与首次请求时不一致",
             number::REENTRY,
@@ -258,6 +277,12 @@ fn not_placed(why: NotPlaced) -> Answer {
         NotPlaced::Closed | NotPlaced::Expired => answer.shape(),
         _ => answer,
     }
+}
+
+/// There were too many.
+pub(crate) fn too_fast(message: &str) -> Answer {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    Answer::error(status, "FREQUENCY_LIMITED", message, None, number::RATE)
 }
 
 fn prepaid(order: &Order) -> Answer {
@@ -311,13 +336,19 @@ pub(crate) fn query(
         check_out_trade_no(out_trade_no)?;
     }
     check_merchant(mchid, &given, merchant)?;
-    let order = orders.find(merchant, number, now);
-    let order = order.ok_or_else(|| Box::new(unknown()))?;
+    let Some(order) = orders.find(merchant, number, now) else {
+        return Err(Box::new(match number {
+            Number::TransactionId(id) if orders.is_anothers(merchant, id) => {
+                not_theirs(caller).shape()
+            }
+            _ => unknown(),
+        }));
+    };
     check_sub_merchant(&order, caller, &sub_mchid)?;
     Ok(Answer::ok(&transaction(merchant, &order)))
 }
 
-fn check_out_trade_no(out_trade_no: &str) -> Result<(), Refusal> {
+pub(crate) fn check_out_trade_no(out_trade_no: &str) -> Result<(), Refusal> {
     if is_out_trade_no(out_trade_no) {
         return Ok(());
     }
@@ -326,25 +357,33 @@ fn check_out_trade_no(out_trade_no: &str) -> Result<(), Refusal> {
 }
 
 /// The order must be that of the partner's merchant, or of none.
-fn check_sub_merchant(order: &Order, caller: Caller, sub_mchid: &str) -> Result<(), Refusal> {
+pub(crate) fn check_sub_merchant(
+    order: &Order,
+    caller: Caller,
+    sub_mchid: &str,
+) -> Result<(), Refusal> {
     let ordered = &order.draft.terms.sub_mchid;
-    let (is_same, message, number) = match caller {
-        Caller::Merchant => (ordered.is_empty(), "商户号和订单不匹配", number::MERCHANT),
-        Caller::Partner => (
-            ordered == sub_mchid,
-            "子商户号和订单信息不匹配",
-            number::SUB_MERCHANT,
-        ),
+    let is_same = match caller {
+        Caller::Merchant => ordered.is_empty(),
+        Caller::Partner => ordered == sub_mchid,
     };
     if is_same {
         return Ok(());
     }
-    let status = StatusCode::BAD_REQUEST;
-    let answer = Answer::error(status, "INVALID_REQUEST", message, None, number);
-    Err(Box::new(answer.shape()))
+    Err(Box::new(not_theirs(caller).shape()))
 }
 
-fn unknown() -> Answer {
+/// The order is another merchant's.
+fn not_theirs(caller: Caller) -> Answer {
+    let (message, number) = match caller {
+        Caller::Merchant => ("商户号和订单不匹配", number::MERCHANT),
+        Caller::Partner => ("子商户号和订单信息不匹配", number::SUB_MERCHANT),
+    };
+    let status = StatusCode::BAD_REQUEST;
+    Answer::error(status, "INVALID_REQUEST", message, None, number)
+}
+
+pub(crate) fn unknown() -> Answer {
     Answer::error(
         StatusCode::NOT_FOUND,
         "ORDER_NOT_EXIST",
@@ -352,6 +391,23 @@ fn unknown() -> Answer {
         None,
         number::NOT_FOUND,
     )
+}
+
+/// A body that says whose order it is, and nothing else but perhaps these.
+pub(crate) fn check_whose(body: &Value, caller: Caller, others: &[&str]) -> Result<(), Refusal> {
+    let needed: &[(&str, &str)] = match caller {
+        Caller::Merchant => &[("/mchid", "直连商户号")],
+        Caller::Partner => &[("/sp_mchid", "服务商户号"), ("/sub_mchid", "子商户号")],
+    };
+    for (path, title) in needed {
+        if text(body, path).is_empty() {
+            // Seen so, though it belongs into the body.
+            return Err(missing(path, title, "uri_template"));
+        }
+    }
+    let known = needed.iter().map(|(path, _)| *path);
+    let known: Vec<&str> = known.chain(others.iter().copied()).collect();
+    fields::only(body, &known)
 }
 
 /// Closes an order.
@@ -364,28 +420,17 @@ pub(crate) fn close(
     now: i64,
 ) -> Result<Answer, Refusal> {
     let body = fields::body(request)?;
-    let needed: &[(&str, &str)] = match caller {
-        Caller::Merchant => &[("/mchid", "直连商户号")],
-        Caller::Partner => &[("/sp_mchid", "服务商户号"), ("/sub_mchid", "子商户号")],
-    };
-    for (path, title) in needed {
-        if text(&body, path).is_empty() {
-            // Seen so, though it belongs into the body.
-            return Err(missing(path, title, "uri_template"));
-        }
-    }
-    let known: Vec<&str> = needed.iter().map(|(path, _)| *path).collect();
-    fields::only(&body, &known)?;
+    check_whose(&body, caller, &[])?;
     check_out_trade_no(out_trade_no)?;
-    if let Some((path, _)) = needed.first() {
-        check_merchant(path, text(&body, path), merchant)?;
-    }
+    let path = mchid(caller);
+    check_merchant(path, text(&body, path), merchant)?;
     if let Some(order) = orders.find(merchant, Number::OutTradeNo(out_trade_no), now) {
         check_sub_merchant(&order, caller, text(&body, "/sub_mchid"))?;
     }
     match orders.close(merchant, out_trade_no, now) {
         Ok(()) => Ok(nothing()),
         Err(NotClosed::Paid) => Err(Box::new(not_placed(NotPlaced::Paid))),
+        Err(NotClosed::UserPaying) => Err(Box::new(user_paying())),
         Err(NotClosed::Micropay) => {
             let message = "当前交易不允许进行普通关单(只能撤销)";
             let status = StatusCode::BAD_REQUEST;
@@ -393,6 +438,12 @@ pub(crate) fn close(
             Err(Box::new(answer.shape()))
         }
     }
+}
+
+/// An error under a status of success: the user is about to type a password.
+pub(crate) fn user_paying() -> Answer {
+    let (code, message) = ("USERPAYING", "用户支付中，需要输入密码");
+    Answer::error(StatusCode::ACCEPTED, code, message, None, number::OTHER)
 }
 
 /// 204.
@@ -443,7 +494,7 @@ pub(crate) fn transaction(merchant: &str, order: &Order) -> Value {
     put("bank_type", json!("OTHERS"));
     put("attach", json!(draft.attach));
     put("success_time", json!(rfc3339(payment.at)));
-    put("promotion_detail", json!([]));
+    put("promotion_detail", voucher::of_order(&payment.vouchers));
     let payer = match (is_partner, &*terms.sub_openid) {
         (false, _) => json!({ "openid": payment.openid }),
         (true, "") => json!({ "sp_openid": payment.openid }),
@@ -455,7 +506,7 @@ pub(crate) fn transaction(merchant: &str, order: &Order) -> Value {
         "amount",
         json!({
             "total": total,
-            "payer_total": total,
+            "payer_total": voucher::shares(total, &payment.vouchers).payer,
             "currency": "CNY",
             "payer_currency": "CNY",
         }),

@@ -1,7 +1,7 @@
 //! One request as the gateway got it.
 
 use bytes::Bytes;
-use http::header::HeaderMap;
+use http::header::{HOST, HeaderMap};
 use http::request::Parts;
 use http::{Method, Version};
 use rustls::pki_types::CertificateDer;
@@ -21,6 +21,7 @@ pub(crate) struct Peer {
 pub struct Received {
     method: Method,
     target: String,
+    host: String,
     headers: HeaderMap,
     body: Bytes,
     version: Version,
@@ -66,9 +67,12 @@ impl Received {
             Some(target) => target.as_str().to_owned(),
             None => parts.uri.to_string(),
         };
+        let authority = parts.uri.authority().map(|authority| authority.as_str());
+        let header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         Self {
             method: parts.method,
             target,
+            host: authority.or(header).unwrap_or_default().to_owned(),
             headers: parts.headers,
             body,
             version: parts.version,
@@ -82,6 +86,13 @@ impl Received {
     #[must_use]
     pub fn method(&self) -> &str {
         self.method.as_str()
+    }
+
+    /// The host that the request was for, and its port where it is not the scheme's own: the
+    /// sandbox's own address, or one of WeChat Pay's hosts where the sandbox was the proxy.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The path and the query exactly as they came over the wire: the second line of what was to be
@@ -173,6 +184,7 @@ impl Received {
         let mismatch = self.mismatch.as_ref();
         json!({
             "method": self.method.as_str(),
+            "host": self.host,
             "target": self.target,
             "body": String::from_utf8_lossy(&self.body),
             "authenticated": self.authenticated,

@@ -13,9 +13,10 @@ use crate::orders::{
     NotRedirected, NotRefunded, Number, Orders, Refund, RefundDraft, RefundNumber, RefundState,
     Version,
 };
-use crate::payments::is_notify_url;
+use crate::payments::{is_notify_url, too_fast};
 use crate::received::Received;
 use crate::trouble::refund_end;
+use crate::voucher;
 
 const FIELDS: [Field; 14] = [
     optional("/sub_mchid", "子商户号", Kind::Text(32)),
@@ -111,6 +112,7 @@ impl Desk<'_> {
             version: Version::Apiv3,
             notify_url,
             funds_account: text(&body, "/funds_account"),
+            from: from(&body)?,
         };
         let is_known = !self.refunds(out_refund_no).is_empty();
         let applied = self.orders.refund(self.merchant, draft, self.now);
@@ -165,6 +167,31 @@ impl Desk<'_> {
     }
 }
 
+/// The accounts out of which a refund is paid. Together they are the refund, and none is there twice.
+fn from(body: &Value) -> Result<Vec<(String, u64)>, Refusal> {
+    let list = body.pointer("/amount/from").and_then(Value::as_array);
+    let mut from: Vec<(String, u64)> = Vec::new();
+    for (index, part) in list.into_iter().flatten().enumerate() {
+        let path = format!("/amount/from/{index}");
+        let (account, amount) = (text(part, "/account"), amount(part, "/amount"));
+        if account.is_empty() || amount == 0 {
+            let message = format!("输入源“/body{path}”映射到字段“退款出资账户及金额”规则校验失败");
+            let issue = "value is no account with its amount";
+            return Err(wrong(&path, part, issue, &message));
+        }
+        if from.iter().any(|(known, _)| known == account) {
+            return Err(Box::new(invalid("退款出资账户类型不能重复").shape()));
+        }
+        from.push((account.to_owned(), amount));
+    }
+    let sum: u64 = from.iter().map(|(_, amount)| amount).sum();
+    if !from.is_empty() && sum != amount(body, "/amount/refund") {
+        let message = "退款出资账户的金额之和不等于退款金额";
+        return Err(Box::new(invalid(message).shape()));
+    }
+    Ok(from)
+}
+
 fn check_out_refund_no(out_refund_no: &str, location: &str) -> Result<(), Refusal> {
     if is_number(out_refund_no, 1, 64, b"_-|*@") {
         return Ok(());
@@ -210,6 +237,16 @@ fn refused(why: NotRefunded, is_known: bool) -> Answer {
             let answer = invalid("订单金额或退款金额与之前请求不一致，请核实后再试");
             if is_known { answer } else { answer.shape() }
         }
+        NotRefunded::TooFast => too_fast("频率超限"),
+        NotRefunded::TooFastForOld => too_fast("频率限制，1个月之前的订单请降低申请频率再重试"),
+        NotRefunded::TooSoon => too_fast("频率超限").shape(),
+        NotRefunded::NotEnough => Answer::error(
+            StatusCode::FORBIDDEN,
+            "NOT_ENOUGH",
+            "基本账户余额不足，请充值后重新发起",
+            None,
+            number::OTHER,
+        ),
         NotRefunded::TooMuch => invalid("申请退款金额超过订单可退金额"),
         NotRefunded::NothingLeft => invalid("订单已全额退款"),
         NotRefunded::TooMany => invalid("该订单退款次数已达上限").shape(),
@@ -223,6 +260,11 @@ fn refund(refund: &Refund) -> Value {
         "" => "UNSETTLED",
         funds_account => funds_account,
     };
+    let from = refund.from.iter();
+    let from: Value = from
+        .map(|(account, amount)| json!({ "account": account, "amount": amount }))
+        .collect();
+    let (shares, whole) = (refund.shares(), refund.order_shares());
     let mut fields = json!({
         "refund_id": refund.refund_id,
         "out_refund_no": refund.out_refund_no,
@@ -236,16 +278,16 @@ fn refund(refund: &Refund) -> Value {
         "amount": {
             "total": refund.total,
             "refund": refund.amount,
-            "from": [],
-            "payer_total": refund.total,
-            "payer_refund": refund.amount,
-            "settlement_refund": refund.amount,
-            "settlement_total": refund.total,
-            "discount_refund": 0,
+            "from": from,
+            "payer_total": whole.payer,
+            "payer_refund": shares.payer,
+            "settlement_refund": shares.settlement,
+            "settlement_total": whole.settlement,
+            "discount_refund": shares.discount,
             "currency": "CNY",
             "refund_fee": 0,
         },
-        "promotion_detail": [],
+        "promotion_detail": voucher::of_refund(refund.amount, refund.total, &refund.vouchers),
     });
     if let (RefundState::Success, Some(fields)) = (refund.state, fields.as_object_mut()) {
         fields.insert("success_time".to_owned(), json!(rfc3339(refund.at)));
@@ -279,8 +321,8 @@ pub(crate) fn notice(merchant: &str, refund: &Refund) -> Value {
         json!({
             "total": refund.total,
             "refund": refund.amount,
-            "payer_total": refund.total,
-            "payer_refund": refund.amount,
+            "payer_total": refund.order_shares().payer,
+            "payer_refund": refund.shares().payer,
         }),
     );
     Value::Object(fields)

@@ -8,6 +8,7 @@ use crate::apiv2::{Apiv2, unescape};
 use crate::authenticate;
 use crate::bills::Bills;
 use crate::catalogue;
+use crate::codepay;
 use crate::coupons::{Counter, Coupons};
 use crate::fields::Refusal;
 use crate::media;
@@ -30,11 +31,12 @@ pub(crate) struct Business {
 }
 
 impl Business {
-    pub(crate) fn new(random: &Random) -> Self {
+    /// `is_limited` has WeChat Pay's rates kept.
+    pub(crate) fn new(random: &Random, is_limited: bool) -> Self {
         Self {
-            coupons: Coupons::default(),
+            coupons: Coupons::new(is_limited),
             bills: Bills::default(),
-            orders: Orders::new(random.fork("orders")),
+            orders: Orders::new(random.fork("orders"), is_limited),
             apiv2: Apiv2::default(),
             random: random.fork("business"),
         }
@@ -115,7 +117,23 @@ impl Business {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         Some(match segments.as_slice() {
             ["stocks"] => post(request, || coupons.create(counter)),
+            ["stocks", id] if request.method() == "PATCH" => coupons.patch(counter, id),
             ["stocks", id] => only(&Method::GET, request, || coupons.stock(id)),
+            ["stocks", id, "budget"] => {
+                only(&Method::PATCH, request, || coupons.budget(counter, id))
+            }
+            ["stocks", id, "couponcodes"] if request.method() == "GET" => {
+                coupons.codes(counter, id)
+            }
+            ["stocks", id, "couponcodes"] => post(request, || coupons.upload(counter, id)),
+            ["stocks", id, "couponcodes", code] if request.method() == "DELETE" => {
+                coupons.delete_code(counter, id, code)
+            }
+            ["stocks", id, "couponcodes", code] => {
+                only(&Method::GET, request, || coupons.code(counter, id, code))
+            }
+            ["coupons", "associate"] => post(request, || coupons.associate(counter)),
+            ["coupons", "disassociate"] => post(request, || coupons.disassociate(counter)),
             ["product-coupons", "send"] => post(request, || coupons.send(counter, true)),
             ["coupons", "send"] => post(request, || coupons.send(counter, false)),
             ["coupons", "use"] => post(request, || coupons.consume(counter)),
@@ -157,6 +175,12 @@ impl Business {
         let segments: Vec<String> = rest.split('/').map_while(unescape).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         Some(match segments.as_slice() {
+            ["codepay"] => post(request, || {
+                codepay::charge(request, caller, merchant, orders, now)
+            }),
+            ["out-trade-no", number, "reverse"] => post(request, || {
+                codepay::reverse(request, caller, number, merchant, orders, now)
+            }),
             ["out-trade-no", number] => {
                 let number = Number::OutTradeNo(number);
                 only(&Method::GET, request, || {
@@ -178,7 +202,7 @@ impl Business {
 }
 
 /// What the gateway has.
-const KNOWN: &str = "v3/pay/transactions and v3/pay/partner/transactions (native, jsapi, app, h5, out-trade-no, id, close), v3/refund/domestic/refunds, v3/marketing/busifavor (stocks, coupons, users, callbacks), v3/bill (tradebill, fundflowbill), v3/certificates and uploads of media";
+const KNOWN: &str = "v3/pay/transactions and v3/pay/partner/transactions (native, jsapi, app, h5, codepay, out-trade-no, id, close, reverse), v3/refund/domestic/refunds, v3/marketing/busifavor (stocks, coupons, users, callbacks), v3/bill (tradebill, fundflowbill), v3/certificates and uploads of media";
 
 /// WeChat Pay has no such endpoint, or the gateway has not yet.
 fn unknown(request: &Received) -> Answer {
@@ -192,12 +216,12 @@ fn unknown(request: &Received) -> Answer {
             None,
             number::NOT_FOUND,
         )
-        .without_fidelity();
+        .shape();
     }
     let mut methods = methods.iter().map(Method::as_str);
     if !methods.clone().any(|known| known == request.method()) {
         let method = methods.next().unwrap_or_default();
-        return wrong_method(method).without_fidelity();
+        return wrong_method(method);
     }
     let message = format!(
         "the sandbox has no answer for {} {path}: give it one with Sandbox::answer; of APIv3 it has {KNOWN}",
@@ -233,13 +257,14 @@ fn only(
 
 /// The request should have this method.
 fn wrong_method(method: &str) -> Answer {
-    let mut answer = Answer::error(
+    let answer = Answer::error(
         StatusCode::METHOD_NOT_ALLOWED,
         "METHOD_NOT_ALLOWED",
         &format!("不支持的HTTP方法，请使用{method}"),
         None,
         number::OTHER,
     );
+    let mut answer = answer.shape();
     if let Ok(method) = HeaderValue::from_str(method) {
         answer.headers.insert(ALLOW, method);
     }
@@ -292,4 +317,5 @@ pub(crate) fn too_large() -> Answer {
         None,
         number::OTHER,
     )
+    .shape()
 }

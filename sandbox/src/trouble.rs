@@ -26,6 +26,9 @@ const LATE: Duration = Duration::from_secs(1);
 /// What becomes of a payment by code. It is no trouble: the endpoint itself does it.
 const MICROPAY: [&str; 2] = ["USERPAYING", "PAYERROR"];
 
+/// Where refunds are.
+const REFUNDS: &str = "/v3/refund/domestic/refunds";
+
 /// APIv3's codes, with their status and a message.
 const CODES: [(&str, u16, &str); 33] = [
     ("PARAM_ERROR", 400, "参数错误"),
@@ -85,9 +88,14 @@ const ACCIDENTS: [&str; 14] = [
     "CERTIFICATE_ROTATION",
 ];
 
+/// An answer that comes late.
+pub(crate) fn late() -> Misbehaviour {
+    Misbehaviour::Delay(LATE)
+}
+
 fn accident(name: &str) -> Option<Misbehaviour> {
     Some(match name {
-        "TIMEOUT" | "PAY_QUERY_TIMEOUT" => Misbehaviour::Delay(LATE),
+        "TIMEOUT" | "PAY_QUERY_TIMEOUT" => late(),
         "CUT_BEFORE_READ" => Misbehaviour::CutBeforeRead,
         "CUT" | "CUT_AFTER_READ" => Misbehaviour::CutAfterRead,
         "CUT_IN_ANSWER" => Misbehaviour::CutInAnswer,
@@ -158,8 +166,9 @@ pub(crate) fn refund_end(request: &Received, out_refund_no: &str) -> RefundState
 /// Where the code stands that a request asks for.
 fn is_own_word(request: &Received, code: &str) -> bool {
     let path = request.path();
-    let is_refund = path.starts_with("/v3/refund/domestic/refunds") || path == "/secapi/pay/refund";
-    (path == "/pay/micropay" && MICROPAY.contains(&code)) || (is_refund && end(code).is_some())
+    let is_refund = path.starts_with(REFUNDS) || path.ends_with("/pay/refund");
+    let is_by_code = path.ends_with("/pay/micropay") || path.ends_with("/transactions/codepay");
+    (is_by_code && MICROPAY.contains(&code)) || (is_refund && end(code).is_some())
 }
 
 /// The trouble that a request of APIv3 asks for.
@@ -185,6 +194,10 @@ pub(crate) fn of(request: &Received, number: &str, is_apiv2: bool) -> Option<Mis
     let by_number = request.header(NEGATIVE_TEST).is_none();
     if code.is_empty() || is_own_word(request, code) || (by_number && MICROPAY.contains(&code)) {
         return None;
+    }
+    if code == "MCH_NOT_EXISTS" && request.path().starts_with(REFUNDS) {
+        // Refunds alone say so.
+        return Some(Misbehaviour::status(404, code, "商户号不存在"));
     }
     Some(named(code, is_apiv2))
 }

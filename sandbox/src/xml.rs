@@ -1,5 +1,8 @@
 //! XML as APIv2 has it: one element around texts, and nothing else.
 
+use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 use serde_json::Value;
 
 /// More fields than any endpoint has.
@@ -60,91 +63,72 @@ impl Fields {
 }
 
 /// Reads `<xml>` with elements that hold texts; `None` for anything else. White space inside an
-/// element is text; what is between elements must be white space.
+/// element is text; what is between elements must be white space. Attributes, comments, a DOCTYPE
+/// and deeper elements are refused, and of entities XML's own five are known.
 pub(crate) fn read(text: &str) -> Option<Fields> {
     if !text.chars().all(is_allowed) {
         return None;
     }
-    let mut rest = text.trim_start();
-    if let Some(declaration) = rest.strip_prefix("<?xml ") {
-        let (_, after) = declaration.split_once("?>")?;
-        rest = after.trim_start();
-    }
-    rest = rest.strip_prefix("<xml>")?;
+    let mut reader = Reader::from_str(text.trim_start());
     let mut fields = Fields::default();
+    let mut place = Place::Before;
     loop {
-        rest = rest.trim_start();
-        if let Some(after) = rest.strip_prefix("</xml>") {
-            return after.trim().is_empty().then_some(fields);
-        }
-        let (tag, after) = rest.strip_prefix('<')?.split_once('>')?;
-        if let Some(name) = tag.strip_suffix('/') {
-            let name = name.trim_end();
-            if !is_name(name) {
-                return None;
+        let is_first = reader.buffer_position() == 0;
+        place = match (place, reader.read_event().ok()?) {
+            (Place::Before, Event::Decl(_)) if is_first => Place::Before,
+            (Place::Before, Event::Start(tag)) if name(&tag)? == ROOT => Place::Root,
+            (Place::Root, Event::Start(tag)) => Place::Field(name(&tag)?, String::new()),
+            (Place::Root, Event::Empty(tag)) => {
+                fields.came(name(&tag)?, String::new())?;
+                Place::Root
             }
-            fields.came(name.to_owned(), String::new())?;
-            rest = after;
-            continue;
-        }
-        if !is_name(tag) {
-            return None;
-        }
-        let (value, after) = content(after)?;
-        rest = after.strip_prefix("</")?.strip_prefix(tag)?;
-        rest = rest.trim_start().strip_prefix('>')?;
-        fields.came(tag.to_owned(), value)?;
-    }
-}
-
-/// Text and CDATA up to the next tag, which is left.
-fn content(mut rest: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    loop {
-        let (text, _) = rest.split_once('<')?;
-        decode(text, &mut value)?;
-        rest = rest.get(text.len()..)?;
-        let Some(raw) = rest.strip_prefix("<![CDATA[") else {
-            return Some((value, rest));
+            (Place::Root, Event::End(_)) => Place::After,
+            (Place::Field(name, value), Event::End(_)) => {
+                fields.came(name, value)?;
+                Place::Root
+            }
+            (Place::Field(name, value), Event::Text(text)) if !text.contains("]]>") => {
+                Place::Field(name, value + &text)
+            }
+            (Place::Field(name, value), Event::CData(text)) => Place::Field(name, value + &text),
+            (Place::Field(name, mut value), Event::GeneralRef(reference)) => {
+                value.push(resolve(&reference)?);
+                Place::Field(name, value)
+            }
+            (place, Event::Text(text)) if text.trim().is_empty() => place,
+            (Place::After, Event::Eof) => return Some(fields),
+            _ => return None,
         };
-        let (raw, after) = raw.split_once("]]>")?;
-        value.push_str(raw);
-        rest = after;
     }
 }
 
-/// Appends a text with its references replaced.
-fn decode(mut text: &str, value: &mut String) -> Option<()> {
-    while let Some((before, after)) = text.split_once('&') {
-        value.push_str(before);
-        let (name, after) = after.split_once(';')?;
-        value.push(reference(name)?);
-        text = after;
-    }
-    value.push_str(text);
-    Some(())
+/// Where in the text the reader is.
+enum Place {
+    Before,
+    Root,
+    /// In a field of this name, with what was read of its text.
+    Field(String, String),
+    After,
 }
 
-fn reference(name: &str) -> Option<char> {
-    match name {
-        "amp" => return Some('&'),
-        "lt" => return Some('<'),
-        "gt" => return Some('>'),
-        "quot" => return Some('"'),
-        "apos" => return Some('\''),
-        _ => {}
-    }
-    let number = name.strip_prefix('#')?;
-    let (digits, radix) = match number.strip_prefix('x') {
-        Some(digits) => (digits, 16),
-        None => (number, 10),
+/// What the root is called.
+const ROOT: &str = "xml";
+
+/// The name of an element without attributes.
+fn name(tag: &BytesStart<'_>) -> Option<String> {
+    let name = tag.name();
+    let name: &str = name.as_ref();
+    let is_bare = tag.attributes_raw().trim().is_empty();
+    (is_bare && is_name(name)).then(|| name.to_owned())
+}
+
+/// The character that a reference stands for.
+fn resolve(reference: &BytesRef<'_>) -> Option<char> {
+    let character = match reference.resolve_char_ref().ok()? {
+        Some(character) => character,
+        None => resolve_predefined_entity(reference)?.chars().next()?,
     };
-    // `from_str_radix` would also take a sign.
-    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let number = u32::from_str_radix(digits, radix).ok()?;
-    char::from_u32(number).filter(|&character| is_allowed(character))
+    is_allowed(character).then_some(character)
 }
 
 /// The names that APIv2 has: ASCII, and no prefix.
@@ -239,6 +223,16 @@ mod tests {
             "<xml><a>&</a></xml>",
             "<xml><a>\u{1}</a></xml>",
             "<xml><a><![CDATA[1</a></xml>",
+            "<xml><a>&#1;</a></xml>",
+            "<xml><a>]]></a></xml>",
+            "<xml><![CDATA[ ]]><a>1</a></xml>",
+            "<xml>&#32;<a>1</a></xml>",
+            "<xml/>",
+            "<xml x=\"1\"><a>1</a></xml>",
+            "<xml><a>1</a></xml> text",
+            "<xml><a>1</a><?p?></xml>",
+            "<xml><?xml version=\"1.0\"?><a>1</a></xml>",
+            "<!DOCTYPE xml [<!ENTITY b \"c\">]><xml><a>&b;</a></xml>",
             "<xml><1>1</1></xml>",
             "<xml><>1</></xml>",
             &format!("<xml>{many}</xml>"),

@@ -56,6 +56,7 @@ impl KeySet {
             .find(|known| same_serial(&known.serial, serial))?;
         if known.has_expired(now()) && !known.is_warned_of.swap(true, Ordering::Relaxed) {
             tracing::warn!(
+                target: "wechatpay_chain",
                 serial = known.serial,
                 "a platform certificate has expired, and still verifies"
             );

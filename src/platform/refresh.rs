@@ -9,6 +9,7 @@ use http::Method;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::certificate::{self, PlatformCertificate};
 use super::{KeySet, is_public_key_id};
@@ -220,7 +221,7 @@ pub(crate) async fn refreshed(
 }
 
 /// Fetches the certificates of a store while requests go on with those that are known. It ends
-/// with the client.
+/// with the client, or when that is shut down.
 pub(crate) fn refresh_in_background(core: &Arc<Core>, store: &Arc<Store>, driver: Driver) {
     let Some(apiv3) = &core.v3 else { return };
     // Whoever has the turn is fetching.
@@ -231,11 +232,14 @@ pub(crate) fn refresh_in_background(core: &Arc<Core>, store: &Arc<Store>, driver
     let work = refresh(Arc::clone(core), Arc::clone(store), seen);
     let task = spawn(driver, async move {
         if let Err(error) = work.await {
-            tracing::warn!(%error, "platform certificates could not be refreshed");
+            tracing::warn!(target: "wechatpay_chain", %error, "platform certificates could not be refreshed");
         }
     });
     if let Ok(task) = task {
         apiv3.platform.abort_with_client(task);
+    }
+    if core.flights.is_closed() {
+        apiv3.platform.abort_background();
     }
 }
 
@@ -250,6 +254,7 @@ async fn refresh(core: Arc<Core>, store: Arc<Store>, seen: u64) -> Result<()> {
     match fetched {
         Ok(certificates) => {
             tracing::debug!(
+                target: "wechatpay_chain",
                 host = store.place.host(),
                 count = certificates.len(),
                 "platform certificates were fetched"
@@ -275,8 +280,14 @@ async fn fetch(core: &Arc<Core>, place: &Place) -> Result<Vec<PlatformCertificat
         apiv2: None,
     };
     let draft = Draft::get(core, place.endpoint(), destination);
-    let (exchange, outcome) = draft.seal()?.ready_here()?.send(Driver::Caller).await?;
-    settle(exchange, outcome)
+    let (span, log) = (draft.seen.span(), draft.seen.log);
+    let fetching = async move {
+        let mut ready = draft.seal()?.ready_here()?;
+        let (exchange, outcome) = ready.send(Driver::Caller).await?;
+        settle(exchange, outcome)
+    };
+    let fetched = fetching.instrument(span.clone()).await;
+    fetched.inspect_err(|error| span.in_scope(|| log.failed(error)))
 }
 
 /// Trusts an answer whose certificates the APIv3 key opens and one of which signed it.
@@ -335,6 +346,8 @@ impl Certificates {
 
     async fn go(self, driver: Driver) -> Result<Vec<PlatformCertificate>> {
         let (core, store) = self.fetch?;
+        let flight = core.flights.begin();
+        let _flight = flight.map_err(|error| error.at(&store.place.endpoint()))?;
         refreshed(&core, &store, driver, None).await?;
         Ok(store.state().certificates.to_vec())
     }

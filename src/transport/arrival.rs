@@ -11,6 +11,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::{Exchanging, Failure};
 use crate::error::Phase;
@@ -78,13 +79,14 @@ impl Arrival {
     /// Must be called on the runtime of the connection.
     pub(super) fn start(body: Incoming, idle: Limit, exchanging: Exchanging) -> Self {
         let (sender, pieces) = mpsc::channel(1);
-        let reader = tokio::spawn(async move {
+        let reading = async move {
             let Some(last) = read(body, idle, exchanging, &sender).await else {
                 return;
             };
             // Nobody may want it any more.
             let _ = sender.send(last).await;
-        });
+        };
+        let reader = tokio::spawn(reading.in_current_span());
         Self {
             pieces,
             reader: reader.abort_handle(),

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -213,7 +214,7 @@ impl Stream {
 
     fn hand_over(&mut self, chunk: Bytes) -> Bytes {
         self.left = self.left.saturating_sub(chunk.len() as u64);
-        self.watch.touch();
+        self.watch.touch(chunk.len());
         chunk
     }
 }
@@ -323,6 +324,8 @@ impl Trouble {
 pub(crate) struct Watch {
     trouble: OnceLock<Arc<Trouble>>,
     touched: Mutex<Option<Instant>>,
+    /// How many bytes it took.
+    taken: AtomicU64,
 }
 
 impl Watch {
@@ -336,7 +339,13 @@ impl Watch {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn touch(&self) {
+    /// How many bytes of the stream the connection has taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn touch(&self, bytes: usize) {
+        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         *touched = Some(Instant::now());
     }

@@ -1,12 +1,12 @@
-//! Makes connections, and tells how far it came: lookup, TCP, TLS.
+//! Makes connections, and tells how far it came: lookup, TCP or a proxy, TLS.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,12 +22,14 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::identity::Identity;
+use super::proxy::{Proxies, ProxyFailure};
 use crate::error::{Error, Phase, Result};
 use crate::options::Limit;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
+type Cause = Arc<dyn StdError + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = std::result::Result<T, BoxError>> + Send>>;
-type Stream = TokioIo<TcpStream>;
+pub(super) type Stream = TokioIo<TcpStream>;
 
 tokio::task_local! {
     /// The request on whose behalf a connection is made.
@@ -39,12 +41,15 @@ tokio::task_local! {
 pub(crate) struct Attempt {
     phase: AtomicU8,
     limit: Limit,
+    /// Host and port of the proxy that its connection goes through.
+    proxy: OnceLock<String>,
 }
 
-const PHASES: [Phase; 6] = [
+const PHASES: [Phase; 7] = [
     Phase::Queue,
     Phase::Lookup,
     Phase::Connect,
+    Phase::Proxy,
     Phase::Handshake,
     Phase::Exchange,
     Phase::Read,
@@ -55,6 +60,7 @@ impl Attempt {
         Self {
             phase: AtomicU8::new(0),
             limit,
+            proxy: OnceLock::new(),
         }
     }
 
@@ -80,6 +86,13 @@ impl Attempt {
             .fetch_max(index.unwrap_or_default(), Ordering::Relaxed);
     }
 
+    /// What to say when time runs out: whom it waited for, if that is not the server.
+    pub(crate) fn waited_for(&self) -> Option<Cause> {
+        let proxy = self.proxy.get()?;
+        let is_waiting = self.phase() == Phase::Proxy;
+        is_waiting.then(|| Arc::new(ProxyFailure::silent(proxy)) as Cause)
+    }
+
     fn current() -> Option<Arc<Self>> {
         ATTEMPT.try_with(Arc::clone).ok()
     }
@@ -87,6 +100,14 @@ impl Attempt {
     /// Tells the request that makes a connection; one that is made for the pool alone has none.
     fn reached(phase: Phase) {
         let _ = ATTEMPT.try_with(|attempt| attempt.enter(phase));
+    }
+
+    /// The same of a connection through a proxy.
+    fn reached_proxy(address: &str) {
+        let _ = ATTEMPT.try_with(|attempt| {
+            let _ = attempt.proxy.set(address.to_owned());
+            attempt.enter(Phase::Proxy);
+        });
     }
 }
 
@@ -96,7 +117,7 @@ pub(crate) struct ConnectFailure {
     pub(crate) phase: Phase,
     /// The limit, if it ran out.
     pub(crate) limit: Option<Duration>,
-    pub(crate) cause: Option<Arc<dyn StdError + Send + Sync>>,
+    pub(crate) cause: Option<Cause>,
 }
 
 impl fmt::Display for ConnectFailure {
@@ -124,7 +145,7 @@ pub(crate) fn roots(more: &[CertificateDer<'static>]) -> Result<Arc<RootCertStor
     Ok(Arc::new(roots))
 }
 
-/// TCP and TLS, HTTP/2 or HTTP/1.1 by ALPN, within the limit of connecting.
+/// TCP, perhaps through a proxy, and TLS, HTTP/2 or HTTP/1.1 by ALPN, within the limit of connecting.
 #[derive(Clone)]
 pub(crate) struct Connector {
     https: HttpsConnector<Tcp>,
@@ -132,7 +153,11 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// The certificate of `identity` is presented to whoever asks for one.
-    pub(crate) fn new(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<Self> {
+    pub(crate) fn new(
+        roots: Arc<RootCertStore>,
+        proxies: Arc<Proxies>,
+        identity: Option<&Identity>,
+    ) -> Result<Self> {
         // The provider is given by hand: a process default is neither needed nor installed.
         let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
@@ -150,7 +175,7 @@ impl Connector {
             .with_tls_config(tls)
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(Tcp(tcp));
+            .wrap_connector(Tcp { tcp, proxies });
         Ok(Self { https })
     }
 }
@@ -180,7 +205,7 @@ impl Service<Uri> for Connector {
                 Some(limit) => match tokio::time::timeout(limit, connecting).await {
                     Ok(Ok(stream)) => return Ok(stream),
                     Ok(Err(error)) => (None, Some(Arc::from(error))),
-                    Err(_) => (Some(limit), None),
+                    Err(_) => (Some(limit), attempt.waited_for()),
                 },
             };
             Err(ConnectFailure {
@@ -193,9 +218,12 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// TCP, and the phases around it.
+/// TCP, to the server or to its proxy, and the phases around it.
 #[derive(Clone)]
-struct Tcp(HttpConnector<Resolver>);
+struct Tcp {
+    tcp: HttpConnector<Resolver>,
+    proxies: Arc<Proxies>,
+}
 
 impl Service<Uri> for Tcp {
     type Response = Stream;
@@ -203,13 +231,22 @@ impl Service<Uri> for Tcp {
     type Future = Connecting<Stream>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
-        self.0.poll_ready(context).map_err(Into::into)
+        self.tcp.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
+        if let Some(proxy) = self.proxies.of(&destination) {
+            let tcp = self.tcp.clone();
+            return Box::pin(async move {
+                Attempt::reached_proxy(proxy.address());
+                let stream = proxy.open(tcp, destination).await?;
+                Attempt::reached(Phase::Handshake);
+                Ok(stream)
+            });
+        }
         let host = destination.host().unwrap_or_default();
         let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-        let connecting = self.0.call(destination);
+        let connecting = self.tcp.call(destination);
         Box::pin(async move {
             if is_address {
                 Attempt::reached(Phase::Connect);

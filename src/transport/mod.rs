@@ -12,6 +12,7 @@ pub(crate) mod body;
 mod connect;
 pub(crate) mod failover;
 mod identity;
+mod proxy;
 pub(crate) mod retry;
 
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ use tokio::runtime::{Handle, Id, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use crate::error::{Endpoint, Error, NetworkError, Phase, Result, Signed};
 use crate::options::Limit;
@@ -45,6 +47,7 @@ pub(crate) use self::arrival::{AbandonArrival, Arrival, ArrivalError};
 use self::body::{Body, Trouble};
 use self::connect::{Attempt, ConnectFailure, Connector};
 pub(crate) use self::identity::Identity;
+pub(crate) use self::proxy::Proxies;
 
 /// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
 const IDLE: Duration = Duration::from_secs(7);
@@ -70,6 +73,7 @@ pub(crate) struct Transport {
     roots: Arc<RootCertStore>,
     /// Those beside the built-in ones.
     more_roots: Vec<CertificateDer<'static>>,
+    proxies: Arc<Proxies>,
     pools: Mutex<HashMap<Id, Entry>>,
 }
 
@@ -80,22 +84,26 @@ struct Entry {
 }
 
 impl Transport {
-    pub(crate) fn new(more_roots: Vec<CertificateDer<'static>>) -> Result<Self> {
+    pub(crate) fn new(more_roots: Vec<CertificateDer<'static>>, proxies: Proxies) -> Result<Self> {
         let roots = connect::roots(&more_roots)?;
+        let proxies = Arc::new(proxies);
         Ok(Self {
-            connector: Connector::new(Arc::clone(&roots), None)?,
+            connector: Connector::new(Arc::clone(&roots), Arc::clone(&proxies), None)?,
             roots,
             more_roots,
+            proxies,
             pools: Mutex::default(),
         })
     }
 
-    /// A transport that trusts the same roots and presents this certificate.
+    /// A transport that trusts the same roots, goes the same way and presents this certificate.
     pub(crate) fn presenting(&self, identity: &Identity) -> Result<Self> {
+        let (roots, proxies) = (Arc::clone(&self.roots), Arc::clone(&self.proxies));
         Ok(Self {
-            connector: Connector::new(Arc::clone(&self.roots), Some(identity))?,
+            connector: Connector::new(roots, proxies, Some(identity))?,
             roots: Arc::clone(&self.roots),
             more_roots: self.more_roots.clone(),
+            proxies: Arc::clone(&self.proxies),
             pools: Mutex::default(),
         })
     }
@@ -103,6 +111,11 @@ impl Transport {
     /// Whether each of these is among the roots beside the built-in ones.
     pub(crate) fn trusts(&self, roots: &[CertificateDer<'static>]) -> bool {
         roots.iter().all(|root| self.more_roots.contains(root))
+    }
+
+    /// Whether some of its connections go through a proxy.
+    pub(crate) fn has_proxy(&self) -> bool {
+        !self.proxies.is_empty()
     }
 
     /// The pool of the runtime that this is called on.
@@ -216,7 +229,7 @@ pub(crate) async fn drive<T: Send + 'static>(
         return Ok(future.await);
     }
     let runtime = shared_runtime().map_err(Failure::no_runtime)?;
-    Abandon(runtime.spawn(future)).await
+    Abandon(runtime.spawn(future.in_current_span())).await
 }
 
 /// Runs a future that does I/O until the caller's limit, if there is one; then it is given up.
@@ -291,14 +304,7 @@ impl Call {
         }
     }
 
-    pub(crate) async fn run(self, driver: Driver) -> Outcome {
-        match self.open(driver, |_| false).await? {
-            Brought::Whole(answer) => Ok(answer),
-            Brought::Begun(_) => Err(Failure::lost(Phase::Read)),
-        }
-    }
-
-    /// As [`run`](Self::run); of an answer that is taken in pieces, the limit of the whole ends with
+    /// Sends it, and takes the answer. Of one that is taken in pieces, the limit of the whole ends with
     /// its headers.
     pub(crate) async fn open(
         self,
@@ -387,7 +393,10 @@ impl Call {
                     limit: Some((name, limit)),
                     may_have_been_sent: has_connection,
                     is_given_back: false,
-                    cause: None,
+                    cause: match phase {
+                        Phase::Proxy => attempt.waited_for(),
+                        _ => None,
+                    },
                 })
             }
         }
@@ -627,8 +636,12 @@ impl Failure {
         self.is_given_back
     }
 
-    /// Whether no connection could be made, but for a certificate that does not verify: behind that
-    /// may stand somebody else, and another entrance would not make it better.
+    pub(crate) fn may_have_been_sent(&self) -> bool {
+        self.may_have_been_sent
+    }
+
+    /// Whether no connection could be made, but for a certificate that does not verify, behind which
+    /// may stand somebody else, and for a proxy: another entrance would not make either better.
     pub(crate) fn is_unreachable(&self) -> bool {
         let phases = [Phase::Lookup, Phase::Connect, Phase::Handshake];
         let cause = self
@@ -723,7 +736,8 @@ mod tests {
     type Tested = std::result::Result<(), Box<dyn StdError>>;
 
     fn transport() -> Result<Arc<Transport>> {
-        Transport::new(Vec::new()).map(Arc::new)
+        let proxies = Proxies::new(Some(None), &|_| None)?;
+        Transport::new(Vec::new(), proxies).map(Arc::new)
     }
 
     fn runtimes() -> std::io::Result<[Runtime; 2]> {

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::json;
-use wechatpay_chain::{Client, Error, Request, Retry};
-use wechatpay_sandbox::{Misbehaviour, Sandbox};
+use wechatpay_chain::{Client, Error, Media, Request, Retry, hash};
+use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
 use crate::support::{assert_says, order};
 
@@ -72,6 +72,86 @@ async fn what_may_pass_is_made_again_and_each_attempt_is_signed_anew() {
     }
     sandbox.misbehave(busy());
     assert!(again(order(&client)).wait().unwrap().verified());
+}
+
+/// What APIv2's XML has in one of its fields.
+fn field(body: &[u8], name: &str) -> String {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let fields = wechatpay_chain::transformer::to_value(&text).unwrap();
+    fields[name].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn each_attempt_of_apiv2_has_a_nonce_and_a_sign_of_its_own_unless_the_caller_gave_the_nonce() {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let client = sandbox.client();
+    let ask = |nonce: Option<&str>| {
+        let mut fields = json!({
+            "appid": "wx8888888888888888", "mch_id": sandbox.mchid(), "out_trade_no": "NONE1",
+        });
+        if let Some(nonce) = nonce {
+            fields["nonce_str"] = nonce.into();
+        }
+        let request = client.v2().pay().orderquery().post(fields);
+        let seen = sandbox.received().len();
+        sandbox.misbehave(Misbehaviour::CutAfterRead);
+        sandbox.misbehave(Misbehaviour::CutAfterRead);
+        let error = again(request).wait().unwrap_err();
+        assert_eq!(error.api().unwrap().code(), "ORDERNOTEXIST", "{error}");
+        let received = sandbox.received();
+        let attempts = received[seen..].iter();
+        let pair = |it: &wechatpay_sandbox::Received| {
+            assert!(it.authenticated());
+            (field(it.body(), "nonce_str"), field(it.body(), "sign"))
+        };
+        attempts.map(pair).collect::<Vec<_>>()
+    };
+    let own = ask(None);
+    assert_eq!(own.len(), 3);
+    for (one, other) in [(0, 1), (1, 2), (0, 2)] {
+        assert_ne!(own[one].0, own[other].0);
+        assert_ne!(own[one].1, own[other].1);
+    }
+    let given = ask(Some("N0nce"));
+    assert_eq!(given.len(), 3);
+    assert!(given.iter().all(|(nonce, _)| nonce == "N0nce"));
+    assert!(given.iter().all(|pair| *pair == given[0]));
+}
+
+#[test]
+fn a_get_and_an_upload_of_apiv2_are_signed_anew_too() {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let client = sandbox.client();
+    let success = json!({ "return_code": "SUCCESS" });
+    sandbox.answer_with("GET", "/pay/x", CannedAnswer::xml(200, &success));
+    let get = client.chain("v2/pay/x").get();
+    let get = get.query(json!({ "mch_id": sandbox.mchid() }));
+    let media = Media::new("a.jpg", "content").field("mch_id", sandbox.mchid());
+    let upload = client.chain("v2/pay/x").post(media);
+    let nonces_of = |request: Request| {
+        let seen = sandbox.received().len();
+        sandbox.misbehave(Misbehaviour::CutAfterRead);
+        // The sandbox has no such upload, and says so.
+        let _ = again(request).wait();
+        let received = sandbox.received();
+        let attempts = received[seen..].iter();
+        let nonce = |it: &wechatpay_sandbox::Received| {
+            let text = format!("{} {}", it.target(), String::from_utf8_lossy(it.body()));
+            let (_, nonce) = text.split_once("nonce_str").unwrap();
+            let nonce = nonce.trim_start_matches(['=', '"', '\r', '\n']);
+            let nonce = nonce[..32].to_owned();
+            let fields = json!({ "mch_id": sandbox.mchid(), "nonce_str": nonce });
+            let sign = hash::sign(hash::SignType::Md5, &fields, sandbox.secret());
+            assert!(text.contains(&sign), "{text}");
+            nonce
+        };
+        attempts.map(nonce).collect::<Vec<_>>()
+    };
+    for request in [get, upload] {
+        let nonces = nonces_of(request);
+        assert_eq!(nonces.len(), 2);
+        assert_ne!(nonces[0], nonces[1]);
+    }
 }
 
 #[tokio::test]

@@ -260,7 +260,8 @@ fn settings(shown: &mut Shown) {
         json!({ "headers": { "Authorization: MARKed": "" } }),
         json!({ "timeout": "MARKed" }),
         json!({ "timeout": ["MARKed"] }),
-        json!({ "proxy": "http://user:MARKed@proxy" }),
+        json!({ "proxy": "https://user:MARKed@proxy" }),
+        json!({ "proxy": { "https": "http://user:MARKed@proxy" } }),
         json!({ "auth": ["user", "MARKed"] }),
         json!({ "cookies": { "session": "MARKed" } }),
         json!("MARKed"),
@@ -771,6 +772,7 @@ fn platform(shown: &mut Shown) {
     shown.debug("Notification", &incoming.wait().unwrap());
     let again = Retry::idempotent().first_pause(Duration::ZERO);
     shown.debug("Retry", &again);
+    shown.debug("Shutdown", &client.shutdown(Duration::ZERO));
     sandbox.misbehave_always(Misbehaviour::status(429, "MARK", "m"));
     let request = client.chain("v3/x").post("MARKed").retry(again);
     shown.error(&request.wait().unwrap_err());
@@ -821,7 +823,7 @@ impl tracing::Subscriber for Collector {
 }
 
 #[test]
-fn no_log_event_of_any_level_shows_a_signature_a_body_a_query_or_a_value() {
+fn no_span_and_no_log_event_shows_a_signature_a_body_a_query_or_a_value_but_for_bodies_at_trace() {
     let collector = Collector::default();
     let mut shown = Shown::default();
     // While there is one only, tracing asks the thread that comes to an event first, which may be
@@ -890,8 +892,22 @@ fn no_log_event_of_any_level_shows_a_signature_a_body_a_query_or_a_value() {
     // The layers below speak, too.
     assert!(events.iter().any(|event| event.starts_with("h2")));
     assert!(shown.more.len() >= 80);
-    for event in events.iter() {
+    assert!(
+        events
+            .iter()
+            .any(|it| it.starts_with("wechatpay_chain verb="))
+    );
+    assert!(events.iter().any(|it| it.starts_with("span sent_bytes=")));
+    let (bodies, others): (Vec<_>, Vec<_>) = events
+        .iter()
+        .partition(|event| event.starts_with("wechatpay_chain::body body="));
+    assert!(bodies.iter().any(|body| body.contains(MARK)));
+    for event in others {
         shown.text(event);
+    }
+    // A body may have anything but what is secret.
+    for body in bodies {
+        shown.text(&body.replace(MARK, ""));
     }
 }
 

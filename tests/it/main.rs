@@ -29,12 +29,15 @@ mod pay_params;
 mod platform;
 mod porting;
 mod properties;
+mod proxies;
 mod request;
 mod runtimes;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
 mod settings;
+mod shutdown;
 mod signing;
+mod spans;
 mod statements;
 mod streams;
 mod support;

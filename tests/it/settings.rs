@@ -1064,8 +1064,8 @@ fn each_of_guzzles_client_options_is_an_error_that_names_the_way() {
         ("verify", json!("/path/ca.pem"), ".root_certificate(pem)"),
         (
             "proxy",
-            json!("http://user:exposed_your_key_here_have_risks@proxy:1"),
-            "a proxy",
+            json!({ "https": "http://user:exposed_your_key_here_have_risks@proxy:1" }),
+            ".proxy(address)",
         ),
         ("handler", json!({}), "leave it out"),
         ("allow_redirects", json!(true), "never followed"),

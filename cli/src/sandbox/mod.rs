@@ -11,7 +11,7 @@ use std::process::Stdio;
 use clap::Subcommand;
 use serde_json::json;
 use tokio::runtime::Runtime;
-use wechatpay_sandbox::Sandbox;
+use wechatpay_sandbox::{PlatformCertificate, Sandbox};
 
 use self::files::Files;
 use self::running::{Clock, Fail, Notify, Pay, Running, Tail, Wait};
@@ -38,6 +38,9 @@ struct Options {
     /// Speak TLS, and be a proxy (HTTPS_PROXY) to WeChat Pay's hosts, which end here
     #[arg(long)]
     tls: bool,
+    /// Sign with a platform certificate instead of the public key
+    #[arg(long)]
+    certificates: bool,
     /// Have everything random follow this number
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -111,7 +114,7 @@ impl Options {
         for host in &self.allow_notify {
             builder = builder.allow_notify(host);
         }
-        builder.start_blocking().map_err(|error| {
+        let sandbox = builder.start_blocking().map_err(|error| {
             let code = match error.kind() {
                 std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied => Code::Usage,
                 _ => Code::Bug,
@@ -121,7 +124,32 @@ impl Options {
                 format_args!("port {} of 127.0.0.1", self.port),
                 &error,
             )
-        })
+        })?;
+        if let Some(certificate) = self.signing(&sandbox) {
+            sandbox
+                .sign_with(certificate.serial())
+                .map_err(|error| io(Code::Bug, "a platform certificate", &error))?;
+        }
+        Ok(sandbox)
+    }
+
+    /// The certificate that signs, where it isn't the public key.
+    fn signing(&self, sandbox: &Sandbox) -> Option<PlatformCertificate> {
+        let certificates = sandbox.certificates().into_iter();
+        certificates.take(usize::from(self.certificates)).next()
+    }
+
+    /// The variables for a client of this sandbox.
+    fn environment(&self, sandbox: &Sandbox) -> Vec<(String, String)> {
+        let mut variables = sandbox.environment();
+        if let Some(certificate) = self.signing(sandbox) {
+            for (name, value) in &mut variables {
+                if name == "WECHATPAY_CERTS" {
+                    *value = format!("{}={}", certificate.serial(), certificate.pem());
+                }
+            }
+        }
+        variables
     }
 }
 
@@ -133,8 +161,8 @@ fn serve(options: &Options, globals: &Globals) -> Result<()> {
     let sandbox = options.start()?;
     let files = Files::write(&sandbox, options.keys_to.as_deref())?;
     if globals.json {
-        let environment: serde_json::Map<_, _> = sandbox
-            .environment()
+        let environment: serde_json::Map<_, _> = options
+            .environment(&sandbox)
             .into_iter()
             .map(|(name, value)| (name, json!(value)))
             .collect();
@@ -170,7 +198,7 @@ fn run_command(args: RunArgs) -> Result<()> {
         let mut command = tokio::process::Command::new(program);
         command
             .args(rest)
-            .envs(sandbox.environment())
+            .envs(args.options.environment(&sandbox))
             .env("WECHATPAY_SANDBOX", files.folder())
             .stdin(Stdio::inherit());
         if args.options.tls {

@@ -106,6 +106,30 @@ fn the_line_of_json_is_all_that_a_client_needs() {
     assert_eq!(run(started.about(&["tail", "--once"])).stdout, "");
 }
 
+/// Go's and Java's programs fetch certificates: the sandbox can be the WeChat Pay of their days.
+#[test]
+fn with_certificates_they_sign_and_are_what_a_client_is_given() {
+    let started = Started::new(&["--certificates"]);
+    let environment = &started.said["environment"];
+    let (serial, pem) = environment["WECHATPAY_CERTS"]
+        .as_str()
+        .unwrap()
+        .split_once('=')
+        .unwrap();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"));
+    let client = wechatpay_chain::Client::builder()
+        .mchid(started.text("mchid"))
+        .serial(started.text("serial"))
+        .private_key(environment["WECHATPAY_PRIVATE_KEY"].as_str().unwrap())
+        .cert(serial, pem)
+        .base_uri(started.text("base_uri"))
+        .build()
+        .unwrap();
+    let answer = client.chain("v3/certificates").get().wait().unwrap();
+    assert_eq!(answer.header("Wechatpay-Serial"), Some(serial));
+    assert!(answer.verified());
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_it_and_its_folder() {

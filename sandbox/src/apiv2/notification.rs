@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::answer::ALPHABET;
 use crate::apiv2::pay;
 use crate::apiv2::sign::{self, SignType};
+use crate::apiv2::trial;
 use crate::clock::spaced;
 use crate::keys;
 use crate::orders::{Number, Order, Orders, Refund, RefundNumber, RefundState};
@@ -35,15 +36,21 @@ pub(crate) fn payment(to: To<'_>, fields: &Value, now: i64) -> String {
     let out_trade_no = Number::OutTradeNo(text(fields, "out_trade_no"));
     let order = to.orders.find(to.merchant, out_trade_no, now);
     let all = paid(to.merchant, order.as_ref(), to.random);
-    signed(all.given(fields))
+    signed(all.given(fields), key_of(order.as_ref()))
+}
+
+/// What is signed and encrypted with for this order.
+fn key_of(order: Option<&Order>) -> &'static str {
+    let is_trial = order.is_some_and(|order| order.draft.terms.is_trial);
+    if is_trial { trial::KEY } else { keys::SECRET }
 }
 
 /// That the user paid this order.
 pub(crate) fn of_order(merchant: &str, order: &Order, random: &Random) -> String {
     let all = paid(merchant, Some(order), random);
     match order.draft.terms.sign_type {
-        "" => signed(all),
-        sign_type => signed(all.with("sign_type", sign_type)),
+        "" => signed(all, key_of(Some(order))),
+        sign_type => signed(all.with("sign_type", sign_type), key_of(Some(order))),
     }
 }
 
@@ -61,12 +68,12 @@ fn paid(merchant: &str, order: Option<&Order>, random: &Random) -> Fields {
     }
 }
 
-fn signed(all: Fields) -> String {
+fn signed(all: Fields, key: &str) -> String {
     // A `sign` that is given stays, right or wrong.
     let all = match all.get("sign") {
         "" => {
             let sign_type = SignType::named(all.get("sign_type")).unwrap_or(SignType::Md5);
-            let sign = sign_type.sign(&all);
+            let sign = sign_type.sign(&all, key);
             all.with("sign", sign)
         }
         _ => all,
@@ -79,20 +86,23 @@ pub(crate) fn refund(to: To<'_>, info: &Value, now: i64) -> String {
     let number = RefundNumber::OutRefundNo(text(info, "out_refund_no"));
     let refunds = to.orders.refunds(to.merchant, number);
     let mut all = Fields::default();
-    let mut appid = APPID.to_owned();
+    let mut order = None;
     if let Some(refund) = refunds.first() {
         let number = Number::OutTradeNo(&refund.out_trade_no);
-        if let Some(order) = to.orders.find(to.merchant, number, now) {
-            appid = order.draft.appid;
-        }
+        order = to.orders.find(to.merchant, number, now);
         all = ended(refund);
     }
-    enveloped(to.merchant, &appid, &all.given(info), to.random)
+    enveloped(to.merchant, order.as_ref(), &all.given(info), to.random)
 }
 
-/// That this refund of an order of this account ended.
-pub(crate) fn of_refund(merchant: &str, appid: &str, refund: &Refund, random: &Random) -> String {
-    enveloped(merchant, appid, &ended(refund), random)
+/// That this refund of this order ended.
+pub(crate) fn of_refund(
+    merchant: &str,
+    order: Option<&Order>,
+    refund: &Refund,
+    random: &Random,
+) -> String {
+    enveloped(merchant, order, &ended(refund), random)
 }
 
 /// `refund_status`.
@@ -116,8 +126,14 @@ fn ended(refund: &Refund) -> Fields {
         ("refund_recv_accout", "支付用户零钱".to_owned()),
         ("refund_request_source", "API".to_owned()),
         ("refund_status", status(refund).to_owned()),
-        ("settlement_refund_fee", refund.amount.to_string()),
-        ("settlement_total_fee", refund.total.to_string()),
+        (
+            "settlement_refund_fee",
+            refund.shares().settlement.to_string(),
+        ),
+        (
+            "settlement_total_fee",
+            refund.order_shares().settlement.to_string(),
+        ),
         ("success_time", spaced(refund.at)),
         ("total_fee", refund.total.to_string()),
         ("transaction_id", refund.transaction_id.clone()),
@@ -127,23 +143,24 @@ fn ended(refund: &Refund) -> Fields {
     all
 }
 
-fn enveloped(merchant: &str, appid: &str, info: &Fields, random: &Random) -> String {
+fn enveloped(merchant: &str, order: Option<&Order>, info: &Fields, random: &Random) -> String {
     let info = xml::write("root", info);
+    let appid = order.map_or(APPID, |order| &order.draft.appid);
     let envelope = Fields::default()
         .with("return_code", "SUCCESS")
         .with("appid", appid)
         .with("mch_id", merchant)
         .with("nonce_str", random.text(ALPHABET, 32))
-        .with("req_info", encrypt(&info));
+        .with("req_info", encrypt(&info, key_of(order)));
     xml::write("xml", &envelope)
 }
 
-/// AES-256-ECB under the hexadecimal digits of the secret's MD5, in Base64.
+/// AES-256-ECB under the hexadecimal digits of the key's MD5, in Base64.
 ///
 /// It can't fail with a key of 32 bytes; when it does, the text is empty, which every client
 /// refuses.
-fn encrypt(text: &str) -> String {
-    let digits = sign::hexadecimal(&Md5::digest(keys::SECRET)).to_lowercase();
+fn encrypt(text: &str, key: &str) -> String {
+    let digits = sign::hexadecimal(&Md5::digest(key)).to_lowercase();
     let mut text = text.as_bytes().to_vec();
     let done = UnboundCipherKey::new(&AES_256, digits.as_bytes())
         .and_then(PaddedBlockEncryptingKey::ecb_pkcs7)

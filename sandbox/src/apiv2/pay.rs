@@ -1,17 +1,20 @@
 //! Orders, payments by code and refunds.
 
 use crate::apiv2::notification::status;
+use crate::apiv2::trial::World;
 use crate::apiv2::{Call, Said};
 use crate::clock::{compact, from_compact, spaced};
+use crate::codepay::{is_auth_code, outcome};
 use crate::fields::is_number;
 use crate::notifier::Notifier;
 use crate::orders::{
-    Charge, Draft, NotCharged, NotClosed, NotPlaced, NotRefunded, NotReversed, Number, Order,
-    Orders, RefundDraft, RefundNumber, Terms, TradeState, TradeType, Version,
+    Draft, NotCharged, NotClosed, NotPlaced, NotRefunded, NotReversed, Number, Order, Orders,
+    RefundDraft, RefundNumber, Terms, TradeState, TradeType, Version,
 };
 use crate::payments::{code_url, h5_url};
 use crate::received::Received;
-use crate::trouble::{self, refund_end};
+use crate::trouble::refund_end;
+use crate::voucher;
 use crate::xml::Fields;
 
 /// How many refunds one answer holds.
@@ -98,6 +101,7 @@ fn draft(call: &Call, trade_type: TradeType) -> Result<Draft, Said> {
             sub_openid: call.get("sub_openid").to_owned(),
             device_id: call.get("device_info").to_owned(),
             sign_type: call.sign_type.name(),
+            is_trial: call.is_trial(),
         },
     })
 }
@@ -126,11 +130,15 @@ pub(super) fn unified_order(call: &Call, orders: &Orders, now: i64) -> Result<Fi
     let draft = draft(call, trade_type)?;
     Ok(match orders.place(call.merchant(), draft, now) {
         Ok(order) => prepaid(call, &order),
+        Err(NotPlaced::TooFast) => call.refuse("FREQUENCY_LIMITED", "频率超限"),
         Err(NotPlaced::Paid) => call.refuse("ORDERPAID", "该订单已支付"),
         Err(NotPlaced::Different | NotPlaced::Closed | NotPlaced::Burnt) => {
             call.refuse("INVALID_REQUEST", "201 商户订单号重复")
         }
-        Err(NotPlaced::Expired) => call.refuse("INVALID_REQUEST", "该订单已失效"),
+        Err(NotPlaced::Expired) => {
+            let fields = call.refuse("INVALID_REQUEST", "该订单已失效");
+            return Err(Said::Presumed(fields));
+        }
     })
 }
 
@@ -153,15 +161,17 @@ pub(super) fn paid(mut fields: Fields, order: &Order) -> Fields {
     let Some(payment) = &order.payment else {
         return fields;
     };
-    let total = order.draft.total.to_string();
+    let total = order.draft.total;
+    let shares = voucher::shares(total, &payment.vouchers);
+    let total = total.to_string();
     for (name, text) in [
         ("openid", payment.openid.clone()),
         ("is_subscribe", "N".to_owned()),
         ("trade_type", order.draft.trade_type.name().to_owned()),
         ("bank_type", "OTHERS".to_owned()),
-        ("total_fee", total.clone()),
+        ("total_fee", total),
         ("fee_type", "CNY".to_owned()),
-        ("cash_fee", total),
+        ("cash_fee", shares.payer.to_string()),
         ("cash_fee_type", "CNY".to_owned()),
         ("transaction_id", payment.transaction_id.clone()),
         ("out_trade_no", order.draft.out_trade_no.clone()),
@@ -170,11 +180,28 @@ pub(super) fn paid(mut fields: Fields, order: &Order) -> Fields {
     ] {
         fields.put(name, text);
     }
+    if payment.vouchers.is_empty() {
+        return fields;
+    }
+    fields.put("settlement_total_fee", shares.settlement.to_string());
+    fields.put("coupon_fee", shares.discount.to_string());
+    fields.put("coupon_count", payment.vouchers.len().to_string());
+    for (index, voucher) in payment.vouchers.iter().enumerate() {
+        fields.put(format!("coupon_type_{index}"), voucher.kind.name_v2());
+        fields.put(format!("coupon_id_{index}"), &voucher.id);
+        fields.put(format!("coupon_fee_{index}"), voucher.amount.to_string());
+    }
     fields
 }
 
 pub(super) fn order_query(call: &Call, orders: &Orders, now: i64) -> Result<Fields, Said> {
-    let number = number(call)?;
+    let number = match call.world {
+        World::New => {
+            needs(call, &["out_trade_no"])?;
+            Number::OutTradeNo(call.get("out_trade_no"))
+        }
+        World::Real | World::Old => number(call)?,
+    };
     let Some(order) = orders.find(call.merchant(), number, now) else {
         return Ok(call.refuse("ORDERNOTEXIST", "order not exist"));
     };
@@ -203,7 +230,7 @@ pub(super) fn close_order(call: &Call, orders: &Orders, now: i64) -> Result<Fiel
     let fields = match closed {
         Ok(()) => call.done(),
         Err(NotClosed::Paid) => call.refuse("ORDERPAID", "order paid"),
-        Err(NotClosed::Micropay) => {
+        Err(NotClosed::Micropay | NotClosed::UserPaying) => {
             call.refuse("INVALID_REQUEST", "当前交易不允许进行普通关单(只能撤销)")
         }
     };
@@ -217,28 +244,19 @@ pub(super) fn micropay(
     orders: &Orders,
     now: i64,
 ) -> Result<Fields, Said> {
-    let needed = [
-        "appid",
-        "body",
-        "out_trade_no",
-        "total_fee",
-        "spbill_create_ip",
-        "auth_code",
-    ];
-    needs(call, &needed)?;
+    needs(
+        call,
+        &["appid", "body", "out_trade_no", "total_fee", "auth_code"],
+    )?;
+    if call.world != World::New {
+        needs(call, &["spbill_create_ip"])?;
+    }
     let draft = draft(call, TradeType::Micropay)?;
     let code = call.get("auth_code");
-    let is_code = code.len() == 18
-        && code.bytes().all(|byte| byte.is_ascii_digit())
-        && matches!(code.as_bytes(), [b'1', b'0'..=b'5', ..]);
-    if !is_code {
+    if !is_auth_code(code) {
         return Ok(call.refuse("AUTH_CODE_INVALID", "请扫描微信支付被扫条码/二维码"));
     }
-    let charge = match trouble::wanted(request, call.get("out_trade_no")) {
-        "USERPAYING" => Charge::Password,
-        "PAYERROR" => Charge::Fails,
-        _ => Charge::Paid,
-    };
+    let charge = outcome(request, call.get("out_trade_no"));
     Ok(
         match orders.charge(call.merchant(), draft, code, charge, now) {
             Ok(order) => match order.state {
@@ -246,6 +264,7 @@ pub(super) fn micropay(
                 TradeState::PayError => call.refuse("TRADE_ERROR", "交易错误"),
                 _ => paid(call.done(), &order),
             },
+            Err(NotCharged::TooFast) => call.refuse("FREQUENCY_LIMITED", "频率超限"),
             Err(NotCharged::Paid) => call.refuse("ORDERPAID", "该订单已支付"),
             Err(NotCharged::Reversed) => call.refuse("ORDERREVERSED", "订单已撤销"),
             Err(NotCharged::Used) => call.refuse("OUT_TRADE_NO_USED", "商户订单号重复"),
@@ -290,11 +309,18 @@ pub(super) fn refund(
         version: Version::Apiv2,
         notify_url: call.get("notify_url"),
         funds_account: "",
+        from: Vec::new(),
     };
     let applied = match orders.refund(call.merchant(), draft, now) {
         Ok(applied) => applied,
         Err(refused) => {
             let (code, description) = match refused {
+                NotRefunded::TooFast | NotRefunded::TooSoon => ("FREQUENCY_LIMITED", "频率限制"),
+                NotRefunded::TooFastForOld => (
+                    "FREQUENCY_LIMITED",
+                    "频率限制，2个月之前的订单请降低申请频率再重试",
+                ),
+                NotRefunded::NotEnough => ("NOTENOUGH", "基本账户余额不足，请充值后重新发起"),
                 NotRefunded::Unknown | NotRefunded::OtherMerchant | NotRefunded::NotPaid => {
                     ("ORDERNOTEXIST", "订单不存在")
                 }
@@ -309,13 +335,18 @@ pub(super) fn refund(
                 NotRefunded::TooMany => ("INVALID_REQUEST", "该订单退款次数已达上限"),
                 NotRefunded::TooLate => ("TRADE_OVERDUE", "订单已经超过退款期限"),
             };
-            return Ok(call.refuse(code, description));
+            let fields = call.refuse(code, description);
+            return match refused {
+                NotRefunded::TooMany | NotRefunded::TooSoon => Err(Said::Presumed(fields)),
+                _ => Ok(fields),
+            };
         }
     };
     if let Some(ended) = &applied.ended {
         notifier.refund(call.merchant(), ended, orders, now);
     }
     let refund = applied.refund;
+    let (shares, whole) = (refund.shares(), refund.order_shares());
     let mut fields = call.done();
     for (name, text) in [
         ("transaction_id", refund.transaction_id),
@@ -324,11 +355,11 @@ pub(super) fn refund(
         ("refund_id", refund.refund_id),
         ("refund_channel", String::new()),
         ("refund_fee", refund.amount.to_string()),
-        ("coupon_refund_fee", "0".to_owned()),
+        ("coupon_refund_fee", shares.discount.to_string()),
         ("total_fee", refund.total.to_string()),
-        ("cash_fee", refund.total.to_string()),
-        ("coupon_refund_count", "0".to_owned()),
-        ("cash_refund_fee", refund.amount.to_string()),
+        ("cash_fee", whole.payer.to_string()),
+        ("coupon_refund_count", refund.vouchers.len().to_string()),
+        ("cash_refund_fee", shares.payer.to_string()),
     ] {
         fields.put(name, text);
     }
@@ -356,7 +387,10 @@ pub(super) fn refund_query(call: &Call, orders: &Orders) -> Result<Fields, Said>
         .take(REFUNDS_IN_ANSWER);
     let shown: Vec<_> = shown.collect();
     let Some(first) = shown.first() else {
-        return Ok(call.refuse("REFUNDNOTEXIST", "not exist"));
+        return Ok(match call.world {
+            World::Old => call.refuse("ORDERNOTEXIST", "order not exist"),
+            World::Real | World::New => call.refuse("REFUNDNOTEXIST", "not exist"),
+        });
     };
     let sum: u64 = shown.iter().map(|refund| refund.amount).sum();
     let mut fields = call
@@ -364,7 +398,7 @@ pub(super) fn refund_query(call: &Call, orders: &Orders) -> Result<Fields, Said>
         .with("transaction_id", &first.transaction_id)
         .with("out_trade_no", &first.out_trade_no)
         .with("total_fee", first.total.to_string())
-        .with("cash_fee", first.total.to_string())
+        .with("cash_fee", first.order_shares().payer.to_string())
         .with("refund_count", shown.len().to_string())
         .with("refund_fee", sum.to_string());
     if offset.is_some() {

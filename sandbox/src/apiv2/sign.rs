@@ -3,7 +3,6 @@
 use aws_lc_rs::hmac;
 use md5::{Digest as _, Md5};
 
-use crate::keys;
 use crate::received::Mismatch;
 use crate::xml::Fields;
 
@@ -15,13 +14,13 @@ pub(crate) enum SignType {
 }
 
 /// What is signed: the fields in their order, and the key.
-fn message(fields: &Fields, with_empty: bool) -> String {
+fn message(fields: &Fields, key: &str, with_empty: bool) -> String {
     let mut pairs: Vec<_> = fields
         .pairs()
         .filter(|(name, text)| *name != "sign" && (with_empty || !text.is_empty()))
         .collect();
     pairs.sort_unstable();
-    pairs.push(("key", keys::SECRET));
+    pairs.push(("key", key));
     let pairs: Vec<String> = pairs
         .into_iter()
         .map(|(name, text)| format!("{name}={text}"))
@@ -30,16 +29,16 @@ fn message(fields: &Fields, with_empty: bool) -> String {
 }
 
 /// What should have been signed, beside what was, where it is one of the usual mistakes.
-pub(super) fn mismatch(fields: &Fields, sign_type: SignType) -> Mismatch {
-    let expected = message(fields, false);
-    let unkeyed = expected.replace(&format!("&key={}", keys::SECRET), "");
-    let with_empty = message(fields, true);
+pub(super) fn mismatch(fields: &Fields, sign_type: SignType, key: &str) -> Mismatch {
+    let expected = message(fields, key, false);
+    let unkeyed = expected.replace(&format!("&key={key}"), "");
+    let with_empty = message(fields, key, true);
     let texts = [&expected, &with_empty, &unkeyed];
     let given = fields.get("sign");
     let is_it = |text: &&&String| {
         [SignType::Md5, SignType::HmacSha256]
             .iter()
-            .any(|sign_type| sign_type.of(text).eq_ignore_ascii_case(given))
+            .any(|sign_type| sign_type.of(text, key).eq_ignore_ascii_case(given))
     };
     let signed = texts.iter().find(is_it).map(|text| (*text).clone());
     let algorithm = match sign_type {
@@ -68,16 +67,16 @@ impl SignType {
     }
 
     /// The merchant's signature over all fields but `sign` and the empty ones.
-    pub(crate) fn sign(self, fields: &Fields) -> String {
-        self.of(&message(fields, false))
+    pub(crate) fn sign(self, fields: &Fields, key: &str) -> String {
+        self.of(&message(fields, key, false), key)
     }
 
     /// The signature of this text.
-    fn of(self, text: &str) -> String {
+    fn of(self, text: &str, key: &str) -> String {
         match self {
             Self::Md5 => hexadecimal(&Md5::digest(text)),
             Self::HmacSha256 => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, keys::SECRET.as_bytes());
+                let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
                 hexadecimal(hmac::sign(&key, text.as_bytes()).as_ref())
             }
         }
@@ -92,6 +91,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::SECRET;
 
     #[test]
     fn a_signature_is_over_what_is_not_empty_in_the_order_of_the_names() {
@@ -104,11 +104,11 @@ mod tests {
         // What `openssl md5` and `openssl mac` say of
         // `C=1&a=中 文&b=0&key=WechatpaySandboxPublicSecretV201`.
         assert_eq!(
-            SignType::Md5.sign(&fields),
+            SignType::Md5.sign(&fields, SECRET),
             "5D5A3FBDDD057A73164036BDA7042621"
         );
         assert_eq!(
-            SignType::HmacSha256.sign(&fields),
+            SignType::HmacSha256.sign(&fields, SECRET),
             "9640893DB132CD432326840331C5FF3A24351CC24E50FAD3CFC5096EE8C530DF"
         );
     }

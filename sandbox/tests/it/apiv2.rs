@@ -87,6 +87,10 @@ fn body(answer: &Answer) -> Fields {
 
 /// What the merchant sends: the fields, its number, a nonce and a signature.
 fn signed(sandbox: &Sandbox, pairs: &[(&str, &str)]) -> Fields {
+    signed_with(sandbox, sandbox.secret(), pairs)
+}
+
+fn signed_with(sandbox: &Sandbox, key: &str, pairs: &[(&str, &str)]) -> Fields {
     let mut all = fields(pairs);
     all.entry("mch_id".to_owned())
         .or_insert_with(|| sandbox.mchid().to_owned());
@@ -94,7 +98,7 @@ fn signed(sandbox: &Sandbox, pairs: &[(&str, &str)]) -> Fields {
     let is_hmac = all
         .get("sign_type")
         .is_some_and(|name| name == "HMAC-SHA256");
-    let sign = sign(sandbox.secret(), &all, is_hmac);
+    let sign = sign(key, &all, is_hmac);
     all.insert("sign".to_owned(), sign);
     all
 }
@@ -114,21 +118,66 @@ async fn post(sandbox: &Sandbox, path: &str, body: impl Into<Bytes>) -> Answer {
 
 /// The verified answer to a signed request.
 pub(crate) async fn call(sandbox: &Sandbox, path: &str, pairs: &[(&str, &str)]) -> Fields {
-    let request = signed(sandbox, pairs);
-    let is_hmac = request["sign"].len() == 64;
-    let answer = post(sandbox, path, to_xml(&request)).await;
+    call_with(sandbox, sandbox.secret(), path, pairs, "").await
+}
+
+/// The same with another key, and perhaps with a wish for trouble.
+pub(crate) async fn call_with(
+    sandbox: &Sandbox,
+    key: &str,
+    path: &str,
+    pairs: &[(&str, &str)],
+    trouble: &str,
+) -> Fields {
+    let fields = signed_with(sandbox, key, pairs);
+    let is_hmac = fields["sign"].len() == 64;
+    let mut request = request(sandbox, path, to_xml(&fields));
+    if !trouble.is_empty() {
+        let headers = request.headers_mut();
+        headers.insert("Wechatpay-Negative-Test", trouble.parse().unwrap());
+    }
+    let answer = send(sandbox, Way::PlainHttp2, request).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
+    assert!(["state", "shape"].contains(&answer.header("Sandbox-Fidelity")));
     let body = body(&answer);
-    if body["return_code"] == "SUCCESS" && !path.starts_with("/mmpaymkttransfers/") {
-        assert_eq!(
-            body["sign"],
-            sign(sandbox.secret(), &body, is_hmac),
-            "{body:?}"
-        );
+    let is_signed = !path.starts_with("/mmpaymkttransfers/") && !path.ends_with("/getsignkey");
+    if body["return_code"] == "SUCCESS" && is_signed {
+        assert_eq!(body["sign"], sign(key, &body, is_hmac), "{body:?}");
         assert_eq!(body["mch_id"], sandbox.mchid());
         assert_eq!(body["nonce_str"].len(), 32);
     }
     body
+}
+
+/// The status of the answer to such a request, and how far it is WeChat Pay's.
+pub(crate) async fn status(
+    sandbox: &Sandbox,
+    key: &str,
+    path: &str,
+    pairs: &[(&str, &str)],
+) -> (u16, String) {
+    let fields = signed_with(sandbox, key, pairs);
+    let answer = post(sandbox, path, to_xml(&fields)).await;
+    let fidelity = answer.header("Sandbox-Fidelity");
+    (answer.status.as_u16(), fidelity.to_owned())
+}
+
+/// Whether a notification of a payment is signed with this key.
+pub(crate) fn verifies(key: &str, notice: &str) -> bool {
+    let notice = from_xml(notice);
+    notice["sign"] == sign(key, &notice, false)
+}
+
+/// What is encrypted with this key in a notification of a refund.
+pub(crate) fn opens(key: &str, notice: &str) -> String {
+    let digits = hex(&Md5::digest(key)).to_lowercase();
+    let key = UnboundCipherKey::new(&AES_256, digits.as_bytes()).unwrap();
+    let mut sealed = BASE64.decode(&from_xml(notice)["req_info"]).unwrap();
+    let info = PaddedBlockDecryptingKey::ecb_pkcs7(key)
+        .unwrap()
+        .decrypt(&mut sealed, DecryptionContext::None)
+        .unwrap();
+    String::from_utf8(info.to_vec()).unwrap()
 }
 
 /// `SUCCESS`, or what is wrong, in one line.
@@ -910,16 +959,10 @@ async fn a_payment_is_notified_signed_and_a_refund_encrypted() {
 
     let refunded = refund(&sandbox, "number-1", "R1", "100", "40").await;
     let given = json!({ "out_refund_no": "R1", "refund_status": "CHANGE" });
-    let notice = xml(sandbox.refund_notification_v2(&given).body());
-    assert!(!notice.contains_key("sign"));
-    let digits = hex(&Md5::digest(sandbox.secret())).to_lowercase();
-    let key = UnboundCipherKey::new(&AES_256, digits.as_bytes()).unwrap();
-    let mut sealed = BASE64.decode(&notice["req_info"]).unwrap();
-    let info = PaddedBlockDecryptingKey::ecb_pkcs7(key)
-        .unwrap()
-        .decrypt(&mut sealed, DecryptionContext::None)
-        .unwrap();
-    let info = std::str::from_utf8(info).unwrap();
+    let notice = sandbox.refund_notification_v2(&given);
+    let notice = std::str::from_utf8(notice.body()).unwrap();
+    assert!(!from_xml(notice).contains_key("sign"));
+    let info = opens(sandbox.secret(), notice);
     let info = info.replace("<root>", "<xml>").replace("</root>", "</xml>");
     let info = from_xml(&info);
     assert_eq!(info["refund_id"], refunded["refund_id"]);

@@ -48,7 +48,7 @@ async fn an_order_is_paid_over_http_and_told_of() {
     let mchid = shop.sandbox.mchid();
     assert_eq!(
         state["merchants"][mchid],
-        json!({ "payments": 100, "refunds": 0, "balance": 100 })
+        json!({ "payments": 100, "refunds": 0, "withdrawn": 0, "balance": 100 })
     );
 }
 

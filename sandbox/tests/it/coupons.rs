@@ -184,6 +184,9 @@ async fn a_mode_and_a_kind_ask_for_their_fields() {
     body["member_card_id"] = json!("card");
     let answer = call(&mut shop, "product-coupons/send", &body).await;
     assert_eq!(answer.json()["coupon_code"], "A1");
+    body["out_request_no"] = json!(nonce());
+    let answer = call(&mut shop, "product-coupons/send", &body).await;
+    assert_eq!(answer.json()["code"], "RESOURCE_ALREADY_EXISTS");
     let answer = call(&mut shop, "coupons/use", &using("A1", "U1")).await;
     assert_eq!(answer.json()["detail"]["field"], "/stock_id");
 }

@@ -214,6 +214,40 @@ async fn nobody_elsewhere_is_told_and_none_is_tried_again() {
 }
 
 #[tokio::test]
+async fn https_is_refused_even_where_it_is_allowed_and_the_record_says_why() {
+    let builder = Sandbox::builder().plain().allow_notify("www.example.com");
+    let sandbox = builder.start().await.unwrap();
+    for url in ["https://www.example.com/x", "https://127.0.0.1/x"] {
+        sandbox.notify("TRANSACTION.SUCCESS", json!({}), url);
+        sandbox.settled().await;
+        let delivery = sandbox.deliveries().pop().unwrap();
+        assert_eq!((delivery.url(), delivery.status()), (url, None));
+        let error = delivery.error().unwrap();
+        assert!(error.contains("is https"), "{error}");
+    }
+}
+
+#[test]
+fn a_test_without_a_runtime_waits_for_what_is_told() {
+    let sandbox = Sandbox::builder().plain().start_blocking().unwrap();
+    // With nothing to wait for, there is nothing to wait.
+    sandbox.settled_blocking();
+    let ear = Ear::open(&[FAIL, OK]);
+    for (attempt, status) in [(1, 500), (2, 200)] {
+        if attempt == 1 {
+            sandbox.notify("TRANSACTION.SUCCESS", json!({}), &ear.url);
+        } else {
+            sandbox.advance(Duration::from_secs(15));
+        }
+        sandbox.settled_blocking();
+        let deliveries = sandbox.deliveries();
+        assert_eq!(deliveries.len(), attempt);
+        assert_eq!(deliveries[attempt - 1].status(), Some(status));
+    }
+    assert!(sandbox.deliveries()[1].acknowledged());
+}
+
+#[tokio::test]
 async fn a_name_that_is_allowed_may_be_elsewhere() {
     let builder = Sandbox::builder().plain().allow_notify("192.0.2.1");
     let sandbox = builder.start().await.unwrap();

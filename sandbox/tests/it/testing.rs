@@ -125,6 +125,11 @@ async fn the_last_thousand_requests_are_kept_or_as_many_as_is_said() {
     let received = shop.sandbox.received();
     assert_eq!(received.len(), 2);
     assert_eq!(received[1].target(), "/v3/certificates");
+    let mut shop = Shop::with(Sandbox::builder().keep(0)).await;
+    shop.paid().await;
+    shop.sandbox.settled().await;
+    assert!(shop.sandbox.received().is_empty());
+    assert!(shop.sandbox.deliveries().is_empty());
 }
 
 #[tokio::test]

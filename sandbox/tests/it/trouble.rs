@@ -23,6 +23,7 @@ async fn a_header_asks_for_any_code() {
         let answer = shop.call_with("POST", NATIVE, &body, &headers).await;
         assert_eq!(answer.status.as_u16(), status, "{code}");
         assert_eq!(answer.json()["code"], code);
+        assert_eq!(answer.header("Sandbox-Fidelity"), "shape");
         answer.assert_genuine(&shop.sandbox);
     }
     // Nothing was carried out.
@@ -143,9 +144,10 @@ async fn what_the_sandbox_has_yet_to_learn_is_501_and_what_there_is_not_404() {
     assert_eq!(answer.header("Sandbox-Fidelity"), "");
     let answer = shop.get("/v3/nothing").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    assert_eq!(answer.header("Sandbox-Fidelity"), "");
+    assert_eq!(answer.header("Sandbox-Fidelity"), "shape");
     let answer = shop.post("/v3/bill/tradebill", &json!({})).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.header("Sandbox-Fidelity"), "shape");
     assert_eq!(answer.header("Allow"), "GET");
 }
 
@@ -210,7 +212,30 @@ async fn run(seed: u64) -> Vec<String> {
     answers.push(shop.get("/v3/refund/domestic/refunds/R1").await);
     answers.push(shop.close(number).await);
     answers.push(shop.get("/v3/nothing").await);
-    let mut lines = Vec::new();
+    let mut by_code = order.clone();
+    by_code.as_object_mut().unwrap().remove("notify_url");
+    by_code["out_trade_no"] = json!("SANDBOX_USERPAYING_1");
+    by_code["payer"] = json!({ "auth_code": "130000000000000001" });
+    by_code["scene_info"] = json!({ "store_info": {} });
+    answers.push(shop.post("/v3/pay/transactions/codepay", &by_code).await);
+    let mut stock = crate::coupons::stock("WECHATPAY_MODE");
+    stock["out_request_no"] = json!("1");
+    answers.push(crate::coupons::call(&mut shop, "stocks", &stock).await);
+    let stock_id = answers.last().unwrap().json()["stock_id"].to_string();
+    let mut sending = crate::coupons::sending(stock_id.trim_matches('"'));
+    sending["out_request_no"] = json!("1");
+    answers.push(crate::coupons::call(&mut shop, "coupons/send", &sending).await);
+    let asked = [("out_trade_no", number)];
+    let mut apiv2 = crate::apiv2::call(&shop.sandbox, "/pay/orderquery", &asked).await;
+    apiv2.remove("sign");
+    let mut lines = vec![format!("{apiv2:?}")];
+    shop.sandbox.settled().await;
+    for told in shop.sandbox.deliveries() {
+        let mut told: serde_json::Value =
+            serde_json::from_slice(told.notification().body()).unwrap();
+        told["resource"]["ciphertext"].take();
+        lines.push(told.to_string());
+    }
     for answer in answers {
         for (name, value) in &answer.headers {
             let is_free = ["wechatpay-signature", "wechatpay-timestamp", "date"];
