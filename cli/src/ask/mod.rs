@@ -297,7 +297,8 @@ impl<'a> Call<'a> {
         if let Some(path) = &self.args.output {
             return self.save(client, path.clone());
         }
-        let is_whole = output::is_terminal() || !self.args.decrypt.is_empty();
+        let is_whole =
+            output::is_terminal() || !self.args.decrypt.is_empty() || self.args.retry.is_some();
         let wants_stream = self.verb == Verb::Get && !is_whole;
         if wants_stream && shown::streamed(self.request(client)?, self.args.include)? {
             return Ok(());
