@@ -48,7 +48,7 @@ pub(super) fn candidates(body: &[u8]) -> Vec<Undone> {
             within_text(body),
         ),
         (
-            "without the white space between its values, which indenting adds",
+            "without the white space around and between its values, as indenting adds",
             "",
             compact(body),
         ),
