@@ -1,5 +1,7 @@
 //! PEM text and certificates: what a key's armour says, and a certificate's serial number.
 
+use std::time::SystemTime;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use x509_cert::certificate::{CertificateInner, Raw};
@@ -8,6 +10,7 @@ use x509_cert::der::{Decode, Encode, Tag, Tagged as _};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, KeyError, Result};
+use crate::platform::since_1970;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
@@ -24,14 +27,39 @@ pub fn serial_number(certificate: impl AsRef<str>) -> Result<String> {
     let key = crate::rsa::PublicKey::try_from(certificate.as_ref())?;
     match key.serial() {
         Some(serial) => Ok(serial.to_owned()),
-        None => Err(Error::Key(Box::new(KeyError {
-            setting: None,
-            origin: outline(certificate.as_ref()),
-            seen: "a public key, which has no serial number".to_owned(),
-            wanted: "an X.509 certificate".to_owned(),
-            command: None,
-        }))),
+        None => Err(no_certificate(
+            certificate.as_ref(),
+            "which has no serial number",
+        )),
     }
+}
+
+/// When a certificate becomes valid, and when it expires: the merchant's own, say, which has to be
+/// renewed before.
+///
+/// Takes PEM text or `file:///absolute/path`, as [`serial_number`].
+///
+/// # Errors
+/// [`Error::Key`] if it is no certificate.
+pub fn validity(certificate: impl AsRef<str>) -> Result<(SystemTime, SystemTime)> {
+    let key = crate::rsa::PublicKey::try_from(certificate.as_ref())?;
+    match key.validity() {
+        Some(Validity {
+            not_before,
+            not_after,
+        }) => Ok((since_1970(not_before), since_1970(not_after))),
+        None => Err(no_certificate(certificate.as_ref(), "which never expires")),
+    }
+}
+
+fn no_certificate(text: &str, what: &str) -> Error {
+    Error::Key(Box::new(KeyError {
+        setting: None,
+        origin: outline(text),
+        seen: format!("a public key, {what}"),
+        wanted: "an X.509 certificate".to_owned(),
+        command: None,
+    }))
 }
 
 /// What stands between the lines of a PEM, decoded; or the same without those lines.

@@ -300,6 +300,9 @@ fn of_environment(account: &mut Account, get: impl Fn(&str) -> Option<OsString>)
         let value = value
             .into_string()
             .map_err(|_| configuration(format_args!("{name}: bytes that are no UTF-8")))?;
+        if let Some(path) = value.strip_prefix("file://") {
+            warn_if_open(Path::new(path));
+        }
         Ok(Some(Setting {
             value,
             origin: name.to_owned(),
@@ -411,7 +414,7 @@ impl Profile<'_> {
     /// A key as the SDK takes it, or the path of its file, relative to the configuration file's.
     fn key(&self, key: &str, value: &Value) -> Result<Setting> {
         let setting = self.secret(key, value)?;
-        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
         let path = folder.join(&setting.value);
         if setting.value.contains(['\n', ':']) || !path.is_file() {
             return Ok(setting);
@@ -429,7 +432,7 @@ impl Profile<'_> {
         let part = |name: &str| table.get(name).and_then(Value::as_str);
         let setting = match (part("file"), part("command"), table.len()) {
             (Some(file), None, 1) => {
-                let folder = self.path.parent().unwrap_or(Path::new(""));
+                let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
                 let setting = from_file(&origin, Some(&folder.join(file)))?;
                 setting.map(trimmed)
             }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use wechatpay_chain::Error;
 
+use crate::words;
+
 /// Why a command did not do what it was asked, by its exit code: see `wechatpay help exit-codes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -36,7 +38,7 @@ pub(crate) struct Failure {
     message: String,
 }
 
-pub(crate) type Result<T> = std::result::Result<T, Failure>;
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     pub(crate) fn new(code: Code, message: impl fmt::Display) -> Self {
@@ -90,7 +92,7 @@ impl From<Error> for Failure {
             _ if error.may_have_been_sent() => Code::Unknown,
             _ => Code::NotSent,
         };
-        Self::new(code, error)
+        Self::new(code, words::of(&error))
     }
 }
 

@@ -2,14 +2,26 @@
 //! in any language.
 
 mod account;
+mod ask;
+mod certs;
+mod doctor;
 mod exit;
+mod near;
 mod output;
+mod pretty;
+mod report;
 mod sandbox;
+mod verify;
+mod wait;
+mod when;
+mod whole;
+mod words;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::ask::Verb;
 use crate::exit::Result;
 use crate::output::Color;
 
@@ -38,6 +50,22 @@ struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Ask for something
+    Get(ask::Args),
+    /// Create something, or have something done
+    Post(ask::Args),
+    /// Put something in the place of what is there
+    Put(ask::Args),
+    /// Change a part of something
+    Patch(ask::Args),
+    /// Delete something
+    Delete(ask::Args),
+    /// Fetch the platform certificates
+    Certs(certs::Args),
+    /// Check keys, clock and network
+    Doctor(doctor::Args),
+    /// Check a captured notification or answer
+    Verify(verify::Args),
     /// A WeChat Pay on this machine, for tests of programs in any language
     Sandbox(sandbox::Args),
 }
@@ -56,6 +84,14 @@ fn main() -> ExitCode {
 
 fn run(command: Command, globals: &Globals) -> Result<()> {
     match command {
+        Command::Get(args) => ask::run(Verb::Get, &args, globals),
+        Command::Post(args) => ask::run(Verb::Post, &args, globals),
+        Command::Put(args) => ask::run(Verb::Put, &args, globals),
+        Command::Patch(args) => ask::run(Verb::Patch, &args, globals),
+        Command::Delete(args) => ask::run(Verb::Delete, &args, globals),
+        Command::Certs(args) => certs::run(&args, globals),
+        Command::Doctor(args) => doctor::run(&args, globals),
+        Command::Verify(args) => verify::run(&args, globals),
         Command::Sandbox(args) => sandbox::run(args, globals),
     }
 }

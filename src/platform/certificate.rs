@@ -54,7 +54,7 @@ impl PlatformCertificate {
     }
 }
 
-pub(super) fn since_1970(seconds: u64) -> SystemTime {
+pub(crate) fn since_1970(seconds: u64) -> SystemTime {
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
     time.unwrap_or(UNIX_EPOCH)
 }

@@ -14,6 +14,7 @@ use crate::formatter::now;
 use crate::rsa::PublicKey;
 
 pub use self::certificate::PlatformCertificate;
+pub(crate) use self::certificate::since_1970;
 pub use self::refresh::Certificates;
 pub(crate) use self::refresh::{Place, Store, refresh_in_background, refreshed};
 pub use self::status::{PlatformKey, PlatformKeys};

@@ -1,5 +1,7 @@
 //! The helpers under PHP's names, against what PHP, OpenSSL and users recorded.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -284,6 +286,15 @@ fn a_public_key_loads_in_every_form_that_a_setting_may_hold() {
         pem::serial_number(PLATFORM_CERTIFICATE).unwrap(),
         PLATFORM_SERIAL.trim()
     );
+}
+
+#[test]
+fn a_certificate_says_from_when_to_when_it_is_valid() {
+    let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let (from, to) = pem::validity(MERCHANT_CERTIFICATE).unwrap();
+    assert_eq!((seconds(from), seconds(to)), (1_795_523_278, 2_110_883_278));
+    let error = pem::validity(MERCHANT_PUBLIC).unwrap_err().to_string();
+    assert!(error.contains("an X.509 certificate"), "{error}");
 }
 
 #[test]

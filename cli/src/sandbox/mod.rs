@@ -155,6 +155,9 @@ impl Options {
 
 /// Starts one, says what a program needs to know, and waits for Ctrl-C.
 fn serve(options: &Options, globals: &Globals) -> Result<()> {
+    let runtime = runtime()?;
+    // Whoever has read that it is ready may end it.
+    let mut end = End::new(&runtime)?;
     let sandbox = options.start()?;
     let files = Files::write(&sandbox, options.keys_to.as_deref())?;
     if globals.json {
@@ -177,9 +180,7 @@ fn serve(options: &Options, globals: &Globals) -> Result<()> {
     } else {
         output::line(paste::everything(&sandbox, &files))?;
     }
-    runtime()?
-        .block_on(told_to_end())
-        .map_err(|error| io(Code::Bug, "waiting for Ctrl-C", &error))?;
+    runtime.block_on(end.told());
     output::say("the sandbox has ended");
     Ok(())
 }
@@ -191,7 +192,9 @@ fn run_command(args: RunArgs) -> Result<()> {
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Failure::usage("no command was given"));
     };
-    let ended = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let mut end = End::new(&runtime)?;
+    let ended = runtime.block_on(async {
         let mut command = tokio::process::Command::new(program);
         command
             .args(rest)
@@ -209,7 +212,7 @@ fn run_command(args: RunArgs) -> Result<()> {
         let ended = loop {
             tokio::select! {
                 ended = child.wait() => break ended,
-                _ = told_to_end() => {}
+                () = end.told() => {}
             }
         };
         ended.map_err(|error| io(Code::Bug, "waiting for the command", &error))
@@ -220,20 +223,47 @@ fn run_command(args: RunArgs) -> Result<()> {
     }
 }
 
-/// Waits for Ctrl-C, or for whatever else asks a program on this system to end.
-async fn told_to_end() -> std::io::Result<()> {
+/// Ctrl-C, and whatever else asks a program on this system to end, from when this is made.
+struct End {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
+    signals: [tokio::signal::unix::Signal; 2],
+}
 
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            ended = tokio::signal::ctrl_c() => ended,
-            _ = terminate.recv() => Ok(()),
+impl End {
+    fn new(runtime: &Runtime) -> Result<Self> {
+        let _inside = runtime.enter();
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+
+            let listen =
+                |kind| signal(kind).map_err(|error| io(Code::Bug, "listening for Ctrl-C", &error));
+            Ok(Self {
+                signals: [
+                    listen(SignalKind::interrupt())?,
+                    listen(SignalKind::terminate())?,
+                ],
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for it.
+    async fn told(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }
 
 /// What a shell would say: 128 and the number of the signal that ended it.

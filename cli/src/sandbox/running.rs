@@ -171,7 +171,10 @@ impl Tail {
         let mut shown = 0;
         loop {
             let answer = self.running.ask("GET", "received", None)?;
-            let received = answer["data"].as_array().map_or(&[][..], Vec::as_slice);
+            let received = answer
+                .get("data")
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice);
             // A sandbox that was reset begins again.
             let new = received.get(shown..).unwrap_or(received);
             for request in new {
@@ -232,7 +235,10 @@ impl Running {
         if status.is_success() {
             return Ok(body);
         }
-        let why = body["error"].as_str().unwrap_or_default();
+        let why = body
+            .get("error")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         Err(Failure::new(
             Code::Refused,
             format_args!("the sandbox says: {why}"),

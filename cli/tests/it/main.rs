@@ -7,5 +7,12 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod ask;
+mod certs;
+mod doctor;
+mod exit_codes;
 mod sandbox;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod verify;
