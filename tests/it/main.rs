@@ -15,6 +15,7 @@ mod chain;
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
 mod crypto;
+mod cuts;
 mod elsewhere;
 mod errors;
 mod given_back;
