@@ -302,6 +302,7 @@ mod received;
 mod refunds;
 mod route;
 mod trouble;
+mod wire;
 mod xml;
 
 use std::convert::Infallible;
@@ -506,7 +507,7 @@ impl Sandbox {
     ///
     /// [`CutBeforeRead`](Misbehaviour::CutBeforeRead) happens to the next new connection or to the
     /// next request on an open one, whichever comes first;
-    /// [`TlsNeverAnswers`](Misbehaviour::TlsNeverAnswers) to the next new connection.
+    /// those whose name begins with `Tls` to the next new connection.
     pub fn misbehave(&self, misbehaviour: Misbehaviour) {
         self.gateway.script.push(misbehaviour);
     }
@@ -1074,8 +1075,8 @@ impl Builder {
         let (tls, root_certificate) = if self.plain {
             (None, None)
         } else {
-            let (acceptor, root) = accept::tls(self.http1_only, self.certificate_only)?;
-            (Some(acceptor), Some(root))
+            let (acceptors, root) = accept::tls(self.http1_only, self.certificate_only)?;
+            (Some(acceptors), Some(root))
         };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;

@@ -18,6 +18,7 @@ mod crypto;
 mod cuts;
 mod elsewhere;
 mod errors;
+mod faults;
 mod given_back;
 mod leaks;
 mod media;
