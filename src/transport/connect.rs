@@ -21,6 +21,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::ended::Watched;
 use super::identity::Identity;
 use crate::error::{Error, Phase, Result};
 use crate::options::Limit;
@@ -156,7 +157,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Stream>;
+    type Response = Watched<MaybeHttpsStream<Stream>>;
     type Error = BoxError;
     type Future = Connecting<Self::Response>;
 
@@ -174,11 +175,11 @@ impl Service<Uri> for Connector {
             let connecting = Attempt::scope(&attempt, connecting);
             let (limit, cause) = match attempt.limit.0 {
                 None => match connecting.await {
-                    Ok(stream) => return Ok(stream),
+                    Ok(stream) => return Ok(Watched::new(stream)),
                     Err(error) => (None, Some(Arc::from(error))),
                 },
                 Some(limit) => match tokio::time::timeout(limit, connecting).await {
-                    Ok(Ok(stream)) => return Ok(stream),
+                    Ok(Ok(stream)) => return Ok(Watched::new(stream)),
                     Ok(Err(error)) => (None, Some(Arc::from(error))),
                     Err(_) => (Some(limit), None),
                 },
