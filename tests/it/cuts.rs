@@ -195,6 +195,55 @@ fn what_the_callers_were_told_is_what_was_done_however_connections_are_cut() {
     }
 }
 
+/// hyper's issue 4122: such a request stayed in the channel to its connection for ever.
+#[test]
+fn a_request_that_is_given_to_a_connection_in_its_last_moment_ends() {
+    for way in Way::ALL {
+        ends(way, 500);
+    }
+}
+
+#[test]
+#[ignore = "it takes minutes"]
+fn fifty_thousand_requests_that_are_given_to_ending_connections_end() {
+    for way in Way::ALL {
+        ends(way, 50_000);
+    }
+}
+
+/// Makes so many requests over connections that are closed when they are there.
+fn ends(way: Way, count: usize) {
+    let sandbox = way.sandbox();
+    sandbox.misbehave_always(Misbehaviour::CutBeforeRead);
+    let client = settings(&sandbox).build().unwrap();
+    let next = AtomicUsize::new(0);
+    let lost = AtomicUsize::new(0);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::Relaxed) < count {
+                    let request = coupon(&client, 1).timeout(Duration::from_secs(10));
+                    let error = runtime.block_on(async move { request.await }).unwrap_err();
+                    if error.is_timeout() {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    println!(
+        "{way:?}: {} of {count} got no answer",
+        lost.load(Ordering::Relaxed)
+    );
+    assert_eq!(lost.into_inner(), 0, "{way:?}");
+    assert!(sandbox.received().is_empty());
+}
+
 /// The long run: `CUTS_SEED=1 cargo test --release --test it -- --ignored --nocapture ten_thousand`.
 #[test]
 #[ignore = "it takes a minute"]
