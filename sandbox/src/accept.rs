@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net::{Ipv6Addr, Shutdown};
+use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -30,7 +32,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -42,6 +44,7 @@ use crate::gateway::Gateway;
 use crate::misbehaviour::Misbehaviour;
 use crate::received::{Peer, Received};
 use crate::route;
+use crate::wire::{Drip, Line, Wire};
 
 /// How long a client may take to ask for a tunnel, and then for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(30);
@@ -51,16 +54,25 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 /// half an answer.
 const LINGER: Duration = Duration::from_secs(5);
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How much of a body over the limit is read and thrown away, so that the client gets to read the
 /// 413.
 const SWALLOWED: usize = 64 * 1024 * 1024;
+
+/// How much of an answer goes out before it is cut in its headers: less than any has, also over
+/// HTTP/2, whose headers may be a frame's nine bytes and few more.
+const PART_OF_HEADERS: usize = 10;
+
+/// How long what was written may take to be read before a cut that must not destroy it.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 /// What all connections share.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) gateway: Arc<Gateway>,
     /// `None` for plain http.
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Acceptors>,
     pub(crate) http1_only: bool,
     /// Turns true when the listener is to close and the connections are to end.
     pub(crate) closing: watch::Receiver<bool>,
@@ -111,10 +123,16 @@ impl Server {
         let Ok((stream, socket)) = twice(stream) else {
             return;
         };
-        let cut = match self.tls.clone() {
+        let end = match self.tls.clone() {
             None => self.serve(stream, Peer::default(), misbehaviour).await,
-            Some(acceptor) => {
-                let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
+            Some(acceptors) => {
+                let (acceptor, pause) = match misbehaviour {
+                    Some(Misbehaviour::TlsExpired) => (acceptors.expired, None),
+                    Some(Misbehaviour::TlsOfAnotherHost) => (acceptors.of_another_host, None),
+                    Some(Misbehaviour::TlsDrips(pause)) => (acceptors.good, Some(pause)),
+                    _ => (acceptors.good, None),
+                };
+                let handshake = timeout(HANDSHAKE, acceptor.accept(Drip::new(stream, pause)));
                 let handshake = tokio::select! {
                     () = told(&mut closing) => return,
                     handshake = handshake => handshake,
@@ -134,28 +152,37 @@ impl Server {
                 }
             }
         };
-        if cut {
-            let _ = socket.shutdown(Shutdown::Write);
-            if let Ok(stream) = TcpStream::from_std(socket) {
-                let _ = timeout(LINGER, swallow(stream)).await;
+        match end {
+            End::Own => {}
+            End::Cut => {
+                let _ = socket.shutdown(Shutdown::Write);
+                if let Ok(stream) = TcpStream::from_std(socket) {
+                    let _ = timeout(LINGER, swallow(stream)).await;
+                }
+            }
+            End::Reset => {
+                if let Ok(stream) = TcpStream::from_std(socket) {
+                    // What is closed so is reset.
+                    let _ = stream.set_zero_linger();
+                }
             }
         }
     }
 
-    /// Speaks HTTP until the connection ends, and tells whether it is to be cut.
-    async fn serve<S>(self, stream: S, peer: Peer, misbehaviour: Option<Misbehaviour>) -> bool
+    /// Speaks HTTP until the connection ends, and tells how it is to end.
+    async fn serve<S>(self, stream: S, peer: Peer, misbehaviour: Option<Misbehaviour>) -> End
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         if let Some(Misbehaviour::CutBeforeRead) = misbehaviour {
-            return true;
+            return End::Cut;
         }
-        let cut = Arc::new(Notify::new());
+        let line = Arc::new(Line::default());
         let service = service_fn(|request| {
             let gateway = Arc::clone(&self.gateway);
-            let cut = Arc::clone(&cut);
+            let line = Arc::clone(&line);
             let peer = peer.clone();
-            async move { Ok::<_, Infallible>(answer(gateway, request, peer, cut).await) }
+            async move { Ok::<_, Infallible>(answer(gateway, request, peer, line).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         // `Wechatpay-Nonce` rather than `wechatpay-nonce`: what WeChat Pay sends over HTTP/1.1.
@@ -167,22 +194,37 @@ impl Server {
         if self.http1_only {
             builder = builder.http1_only();
         }
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Wire::new(stream, Arc::clone(&line)));
+        let mut connection = pin!(builder.serve_connection(stream, service));
         let mut closing = self.closing.clone();
         let mut ending = false;
         loop {
             tokio::select! {
                 // The connection first: what was handed to it before the cut is then on the wire.
                 biased;
-                _ = connection.as_mut() => return false,
-                () = cut.notified() => return true,
+                _ = connection.as_mut() => return End::Own,
+                () = line.cut.notified() => {
+                    return if line.is_reset() { End::Reset } else { End::Cut };
+                }
                 () = told(&mut closing), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = line.leave.notified(), if !ending => {
                     ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
             }
         }
     }
+}
+
+/// How a connection ends.
+enum End {
+    /// As HTTP wants it.
+    Own,
+    Cut,
+    Reset,
 }
 
 /// Waits until the gateway is to close, or is gone.
@@ -195,18 +237,18 @@ async fn answer(
     gateway: Arc<Gateway>,
     request: Request<Incoming>,
     peer: Peer,
-    cut: Arc<Notify>,
+    line: Arc<Line>,
 ) -> Response<Reply> {
     if request.method() == Method::CONNECT {
         let mut answer = Response::new(Reply::new(
             Bytes::from_static(connect::PLAIN.as_bytes()),
-            None,
+            Tail::Whole,
         ));
         *answer.status_mut() = StatusCode::FORBIDDEN;
         return answer;
     }
     if control::is_control(request.uri().path()) {
-        return control(&gateway, request, &cut).await;
+        return control(&gateway, request, &line).await;
     }
     let path = request.uri().path();
     let misbehaviour = gateway
@@ -214,54 +256,92 @@ async fn answer(
         .for_request(path)
         .or_else(|| gateway.rules.find(request.method().as_str(), path));
     if let Some(Misbehaviour::CutBeforeRead) = misbehaviour {
-        return never(&cut).await;
+        return never(&line).await;
     }
+    let version = request.version();
     let (parts, body) = request.into_parts();
     let (body, whole) = match read(body, route::limit(parts.uri.path())).await {
         Read::Whole(body) => (body, true),
         Read::TooLarge => (Bytes::new(), false),
         // The client gave this one up; the connection is its other requests', too.
         Read::Broken if parts.version == Version::HTTP_2 => return pending().await,
-        Read::Broken => return never(&cut).await,
+        Read::Broken => return never(&line).await,
     };
     let request = Received::new(parts, body, peer);
     let misbehaviour = misbehaviour.or_else(|| gateway.asked_for(&request));
+    if let Some(Misbehaviour::Vanish) = misbehaviour {
+        line.lose();
+        return pending().await;
+    }
     let made = bills::made(&request);
     let answer = gateway.judge(request, whole, misbehaviour.as_ref(), now());
+    if misbehaviour.as_ref().is_some_and(Misbehaviour::is_reset) {
+        line.reset();
+    }
     match misbehaviour {
-        Some(Misbehaviour::CutAfterRead | Misbehaviour::CutBeforeRead) => return never(&cut).await,
+        Some(
+            Misbehaviour::CutAfterRead | Misbehaviour::CutBeforeRead | Misbehaviour::ResetAfterRead,
+        ) => return never(&line).await,
         Some(Misbehaviour::Delay(delay)) => sleep(delay).await,
+        Some(Misbehaviour::GoAway) if version == Version::HTTP_2 => line.leave.notify_one(),
         _ => {}
     }
     // Signed only now: a gateway that was slow signs when it is done.
-    let answer = gateway.seal(answer, misbehaviour.as_ref(), now());
-    let cut = match misbehaviour {
-        Some(Misbehaviour::CutInAnswer) => Some(cut),
-        _ => None,
-    };
+    let mut answer = gateway.seal(answer, misbehaviour.as_ref(), now());
     match made {
         Some(made) if answer.status() == StatusCode::OK && answer.body().is_empty() => {
-            answer.map(|_| Reply::made(made))
+            return answer.map(|_| Reply::made(made));
         }
-        _ => answer.map(|body| Reply::new(body, cut)),
+        _ => {}
     }
+    let tail = match misbehaviour {
+        Some(Misbehaviour::GoAway) if version != Version::HTTP_2 => {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+            Tail::Whole
+        }
+        Some(Misbehaviour::CutInAnswer | Misbehaviour::ResetInAnswer) => Tail::Cut(line),
+        Some(Misbehaviour::StallInAnswer) => Tail::Stalls,
+        Some(Misbehaviour::CutInHeaders | Misbehaviour::ResetInHeaders) => {
+            line.cut_after(PART_OF_HEADERS);
+            Tail::Whole
+        }
+        Some(Misbehaviour::CutAfterAnswer) => {
+            tokio::spawn(async move {
+                sleep(A_MOMENT).await;
+                line.cut.notify_one();
+            });
+            Tail::Whole
+        }
+        Some(Misbehaviour::ContentLength(more)) => {
+            let length = answer.body().len() as u64;
+            let length = length.saturating_add_signed(more);
+            answer
+                .headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from(length));
+            let is_http1 = version != Version::HTTP_2;
+            Tail::OfAnotherLength(is_http1.then_some((length, line)))
+        }
+        _ => Tail::Whole,
+    };
+    answer.map(|body| Reply::new(body, tail))
 }
 
 /// One request for the sandbox itself.
-async fn control(gateway: &Gateway, request: Request<Incoming>, cut: &Notify) -> Response<Reply> {
+async fn control(gateway: &Gateway, request: Request<Incoming>, line: &Line) -> Response<Reply> {
     let (parts, body) = request.into_parts();
     let body = match read(body, route::limit(parts.uri.path())).await {
         Read::Whole(body) => body,
         Read::TooLarge => Bytes::new(),
-        Read::Broken => return never(cut).await,
+        Read::Broken => return never(line).await,
     };
     let answer = control::answer(gateway, parts, body);
-    answer.map(|body| Reply::new(body, None))
+    answer.map(|body| Reply::new(body, Tail::Whole))
 }
 
 /// Has the connection cut, and does not answer.
-async fn never(cut: &Notify) -> Response<Reply> {
-    cut.notify_one();
+async fn never(line: &Line) -> Response<Reply> {
+    line.cut.notify_one();
     pending().await
 }
 
@@ -296,27 +376,40 @@ async fn read(mut body: Incoming, limit: usize) -> Read {
     }
 }
 
-/// The body of an answer: the whole of it, or half and then a cut.
+/// The body of an answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
     data: Option<Bytes>,
     /// What is announced and not sent yet.
     left: u64,
-    cut: Option<Arc<Notify>>,
+    tail: Tail,
     made: Option<Made>,
 }
 
+/// How the body of an answer ends.
+#[derive(Debug)]
+enum Tail {
+    Whole,
+    /// After half of it the connection is cut.
+    Cut(Arc<Line>),
+    /// After half of it nothing more comes.
+    Stalls,
+    /// Its headers tell another length. Over HTTP/1.1 hyper keeps to that length, so that what goes
+    /// beyond it has to follow by another way.
+    OfAnotherLength(Option<(u64, Arc<Line>)>),
+}
+
 impl Reply {
-    fn new(body: Bytes, cut: Option<Arc<Notify>>) -> Self {
+    fn new(body: Bytes, tail: Tail) -> Self {
         let left = body.len() as u64;
-        let data = match cut {
-            None => body,
-            Some(_) => body.slice(..body.len() / 2),
+        let data = match tail {
+            Tail::Cut(_) | Tail::Stalls => body.slice(..body.len() / 2),
+            Tail::Whole | Tail::OfAnotherLength(_) => body,
         };
         Self {
             data: Some(data).filter(|data| !data.is_empty()),
             left,
-            cut,
+            tail,
             made: None,
         }
     }
@@ -325,7 +418,7 @@ impl Reply {
         Self {
             data: None,
             left: made.promised(),
-            cut: None,
+            tail: Tail::Whole,
             made: Some(made),
         }
     }
@@ -352,25 +445,34 @@ impl Body for Reply {
         }
         if let Some(data) = reply.data.take() {
             reply.left = reply.left.saturating_sub(data.len() as u64);
+            if let Tail::OfAnotherLength(Some((length, line))) = &reply.tail {
+                let length = usize::try_from(*length).unwrap_or(usize::MAX);
+                line.add(data.slice(length.min(data.len())..));
+            }
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        match &reply.cut {
-            None => Poll::Ready(None),
+        match &reply.tail {
+            Tail::Whole | Tail::OfAnotherLength(_) => Poll::Ready(None),
+            Tail::Stalls => Poll::Pending,
             // hyper flushes what it has while it waits for more; then the connection's own task
             // sees the cut.
-            Some(cut) => {
-                cut.notify_one();
+            Tail::Cut(line) => {
+                line.cut.notify_one();
                 Poll::Pending
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.cut.is_none() && self.left == 0
+        let is_whole = matches!(self.tail, Tail::Whole | Tail::OfAnotherLength(_));
+        self.data.is_none() && is_whole && self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        match self.tail {
+            Tail::OfAnotherLength(_) => SizeHint::default(),
+            _ => SizeHint::with_exact(self.left),
+        }
     }
 }
 
@@ -388,48 +490,65 @@ async fn swallow(mut stream: TcpStream) {
     let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
 }
 
-/// Makes a certificate authority and a certificate of it for this machine and for WeChat Pay's hosts,
+/// TLS with each of the sandbox's certificates.
+#[derive(Clone)]
+pub(crate) struct Acceptors {
+    good: TlsAcceptor,
+    expired: TlsAcceptor,
+    of_another_host: TlsAcceptor,
+}
+
+/// Makes a certificate authority and certificates of it for this machine and for WeChat Pay's hosts,
 /// and returns the authority as PEM. Its key is gone when this returns. It is good for nothing but
 /// these names, and for a day.
-pub(crate) fn tls(http1_only: bool, mandatory: bool) -> io::Result<(TlsAcceptor, String)> {
+pub(crate) fn tls(http1_only: bool, mandatory: bool) -> io::Result<(Acceptors, String)> {
     let (root, issuer) = authority()?;
-    let names = ["127.0.0.1", "::1", "localhost"].into_iter();
-    let (certificate, server_key) = leaf(&issuer, names.chain(connect::HOSTS))?;
+    let acceptor = |names: &[&'static str], validity: Range<SystemTime>| {
+        let (certificate, server_key) = leaf(&issuer, names, validity)?;
 
-    // The provider is given here: the process default is neither needed nor installed.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
-    let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_client_cert_verifier(Arc::new(AnyClient {
-            provider,
-            mandatory,
-        }))
-        .with_single_cert(vec![certificate], key)
-        .map_err(io::Error::other)?;
-    config.alpn_protocols = if http1_only {
-        vec![b"http/1.1".to_vec()]
-    } else {
-        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+        // The provider is given here: the process default is neither needed nor installed.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
+        let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_client_cert_verifier(Arc::new(AnyClient {
+                provider,
+                mandatory,
+            }))
+            .with_single_cert(vec![certificate], key)
+            .map_err(io::Error::other)?;
+        config.alpn_protocols = if http1_only {
+            vec![b"http/1.1".to_vec()]
+        } else {
+            vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+        };
+        Ok::<_, io::Error>(TlsAcceptor::from(Arc::new(config)))
     };
-    Ok((TlsAcceptor::from(Arc::new(config)), root.pem()))
+    let mut own = vec!["127.0.0.1", "::1", "localhost"];
+    own.extend(connect::HOSTS);
+    let over = validity().start;
+    let acceptors = Acceptors {
+        good: acceptor(&own, validity())?,
+        expired: acceptor(&own, over - DAY..over)?,
+        of_another_host: acceptor(&["api2.wechatpay.cn"], validity())?,
+    };
+    Ok((acceptors, root.pem()))
 }
 
 /// How long the sandbox's certificates hold: from an hour ago, for a client whose clock is a little
 /// behind, until a day from now.
-fn validity() -> (SystemTime, SystemTime) {
-    let hour = Duration::from_secs(60 * 60);
+fn validity() -> Range<SystemTime> {
     let now = SystemTime::now();
-    (now - hour, now + 24 * hour)
+    now - DAY / 24..now + DAY
 }
 
 /// An authority of its own, and its certificate.
 fn authority() -> io::Result<(Certificate, Issuer<'static, KeyPair>)> {
     let mut authority = CertificateParams::default();
-    let (not_before, not_after) = validity();
-    authority.not_before = not_before.into();
-    authority.not_after = not_after.into();
+    let validity = validity();
+    authority.not_before = validity.start.into();
+    authority.not_after = validity.end.into();
     authority.distinguished_name = named("WeChat Pay sandbox, made at its start");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -442,16 +561,16 @@ fn authority() -> io::Result<(Certificate, Issuer<'static, KeyPair>)> {
     Ok((root, Issuer::new(authority, key)))
 }
 
-/// A server's certificate for these names, and its key.
+/// A server's certificate for these names and this time, and its key.
 fn leaf(
     issuer: &Issuer<'_, KeyPair>,
-    names: impl Iterator<Item = &'static str>,
+    names: &[&str],
+    validity: Range<SystemTime>,
 ) -> io::Result<(CertificateDer<'static>, KeyPair)> {
-    let names: Vec<_> = names.map(str::to_owned).collect();
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut server = CertificateParams::new(names).map_err(io::Error::other)?;
-    let (not_before, not_after) = validity();
-    server.not_before = not_before.into();
-    server.not_after = not_after.into();
+    server.not_before = validity.start.into();
+    server.not_after = validity.end.into();
     server.distinguished_name = named("localhost");
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -551,7 +670,7 @@ mod tests {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         let verifier = verifier.build().unwrap();
         let is_taken = |name: &'static str| {
-            let (leaf, _) = leaf(&issuer, [name].into_iter()).unwrap();
+            let (leaf, _) = leaf(&issuer, &[name], validity()).unwrap();
             let server = ServerName::try_from(name).unwrap();
             let at = |time| verifier.verify_server_cert(&leaf, &[], &server, &[], time);
             let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60 + 60);

@@ -338,6 +338,7 @@ mod refunds;
 mod route;
 mod trouble;
 mod voucher;
+mod wire;
 mod xml;
 
 use std::convert::Infallible;
@@ -549,7 +550,7 @@ impl Sandbox {
     ///
     /// [`CutBeforeRead`](Misbehaviour::CutBeforeRead) happens to the next new connection or to the
     /// next request on an open one, whichever comes first;
-    /// [`TlsNeverAnswers`](Misbehaviour::TlsNeverAnswers) to the next new connection.
+    /// those whose name begins with `Tls` to the next new connection.
     pub fn misbehave(&self, misbehaviour: Misbehaviour) {
         self.gateway.script.push(misbehaviour);
     }
@@ -1216,8 +1217,8 @@ impl Builder {
         let (tls, root_certificate) = if self.plain {
             (None, None)
         } else {
-            let (acceptor, root) = accept::tls(self.http1_only, self.certificate_only)?;
-            (Some(acceptor), Some(root))
+            let (acceptors, root) = accept::tls(self.http1_only, self.certificate_only)?;
+            (Some(acceptors), Some(root))
         };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;

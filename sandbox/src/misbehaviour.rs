@@ -20,8 +20,8 @@ use crate::route;
 /// [`Sandbox::misbehave`](crate::Sandbox::misbehave).
 ///
 /// The request is authenticated as always, and a bad one still gets its 401. What changes the
-/// signature then changes that of the 401, too. Only [`Raw`](Self::Raw), the three cuts and
-/// [`TlsNeverAnswers`](Self::TlsNeverAnswers) happen to any request, however it is signed.
+/// signature then changes that of the 401, too. [`Raw`](Self::Raw) and what happens to connections
+/// happen to any request, however it is signed.
 ///
 /// To APIv2 happen, beside those, [`Unsigned`](Self::Unsigned) and
 /// [`SignatureAltered`](Self::SignatureAltered), which are about the answer's `sign`,
@@ -98,10 +98,41 @@ pub enum Misbehaviour {
     /// The request is carried out, the answer's headers and half of its body are sent, and the
     /// connection is closed.
     CutInAnswer,
+    /// The request is carried out, a part of the answer's headers is sent, and the connection is
+    /// closed.
+    CutInHeaders,
+    /// The whole answer is sent, and then the connection is closed, which nothing had announced.
+    CutAfterAnswer,
+    /// As [`CutAfterRead`](Self::CutAfterRead), but the connection is reset, as by a firewall or a
+    /// program that was killed.
+    ResetAfterRead,
+    /// As [`CutInHeaders`](Self::CutInHeaders), but the connection is reset.
+    ResetInHeaders,
+    /// As [`CutInAnswer`](Self::CutInAnswer), but the connection is reset.
+    ResetInAnswer,
+    /// The request is carried out, the answer's headers and half of its body are sent, and nothing
+    /// more; the connection stays open.
+    StallInAnswer,
+    /// The answer's `Content-Length` is so many bytes more than there are, or fewer. Over HTTP/1.1
+    /// the connection is closed where bytes are lacking.
+    ContentLength(i64),
+    /// The answer is good, and no more requests are taken on this connection: `GOAWAY`, or over
+    /// HTTP/1.1 `Connection: close`.
+    GoAway,
+    /// From this request on nothing comes or goes on its connection any more, and
+    /// neither end is told: a cable was pulled, a router forgot. The request is not carried out.
+    Vanish,
     /// The connection is accepted, and nothing is ever said on it: no TLS handshake, or over plain
     /// http no answer. It waits for the next new connection; requests on open ones are answered
     /// meanwhile.
     TlsNeverAnswers,
+    /// TLS answers a byte at a time, with this pause before each. It waits for the next new
+    /// connection.
+    TlsDrips(Duration),
+    /// The TLS certificate is one that expired yesterday. It waits for the next new connection.
+    TlsExpired,
+    /// The TLS certificate is for another host. It waits for the next new connection.
+    TlsOfAnotherHost,
 }
 
 impl Misbehaviour {
@@ -180,6 +211,22 @@ impl Misbehaviour {
             signed: true,
             headers: Vec::new(),
         }
+    }
+
+    /// Whether it is about the TLS of a new connection.
+    fn is_about_tls(&self) -> bool {
+        matches!(
+            self,
+            Self::TlsNeverAnswers | Self::TlsDrips(_) | Self::TlsExpired | Self::TlsOfAnotherHost
+        )
+    }
+
+    /// Whether a connection that it cuts is reset.
+    pub(crate) fn is_reset(&self) -> bool {
+        matches!(
+            self,
+            Self::ResetAfterRead | Self::ResetInHeaders | Self::ResetInAnswer
+        )
     }
 
     /// The answer that takes the place of an authenticated request's own.
@@ -342,10 +389,7 @@ impl Script {
     /// else the standing one.
     pub(crate) fn for_connection(&self) -> Option<Misbehaviour> {
         let concerns = |misbehaviour: &Misbehaviour| {
-            matches!(
-                misbehaviour,
-                Misbehaviour::CutBeforeRead | Misbehaviour::TlsNeverAnswers
-            )
+            *misbehaviour == Misbehaviour::CutBeforeRead || misbehaviour.is_about_tls()
         };
         self.with(|state| match state.next.front() {
             Some(first) if concerns(first) => state.next.pop_front(),
@@ -358,7 +402,7 @@ impl Script {
     /// one.
     pub(crate) fn for_request(&self, path: &str) -> Option<Misbehaviour> {
         let concerns = |misbehaviour: &Misbehaviour| match misbehaviour {
-            Misbehaviour::TlsNeverAnswers => false,
+            _ if misbehaviour.is_about_tls() => false,
             Misbehaviour::CertificatesUnderAnotherKey | Misbehaviour::CertificateListedAs(_) => {
                 route::is_certificates(path)
             }

@@ -71,13 +71,21 @@ const CODES: [(&str, u16, &str); 33] = [
 ];
 
 /// What is no code of WeChat Pay's, but happens to answers.
-const ACCIDENTS: [&str; 14] = [
+const ACCIDENTS: [&str; 22] = [
     "TIMEOUT",
     "PAY_QUERY_TIMEOUT",
     "CUT_BEFORE_READ",
     "CUT_AFTER_READ",
     "CUT_IN_ANSWER",
+    "CUT_IN_HEADERS",
+    "CUT_AFTER_ANSWER",
     "CUT",
+    "RESET_AFTER_READ",
+    "RESET_IN_HEADERS",
+    "RESET_IN_ANSWER",
+    "STALL_IN_ANSWER",
+    "GO_AWAY",
+    "VANISH",
     "EMPTY",
     "HALF",
     "HTML",
@@ -99,6 +107,14 @@ fn accident(name: &str) -> Option<Misbehaviour> {
         "CUT_BEFORE_READ" => Misbehaviour::CutBeforeRead,
         "CUT" | "CUT_AFTER_READ" => Misbehaviour::CutAfterRead,
         "CUT_IN_ANSWER" => Misbehaviour::CutInAnswer,
+        "CUT_IN_HEADERS" => Misbehaviour::CutInHeaders,
+        "CUT_AFTER_ANSWER" => Misbehaviour::CutAfterAnswer,
+        "RESET_AFTER_READ" => Misbehaviour::ResetAfterRead,
+        "RESET_IN_HEADERS" => Misbehaviour::ResetInHeaders,
+        "RESET_IN_ANSWER" => Misbehaviour::ResetInAnswer,
+        "STALL_IN_ANSWER" => Misbehaviour::StallInAnswer,
+        "GO_AWAY" => Misbehaviour::GoAway,
+        "VANISH" => Misbehaviour::Vanish,
         "EMPTY" => Misbehaviour::empty(),
         "HALF" => Misbehaviour::half_json(),
         "HTML" => Misbehaviour::html(502),

@@ -5,7 +5,7 @@ mod certificate;
 mod refresh;
 mod status;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::task::AbortHandle;
@@ -21,6 +21,9 @@ pub use self::status::{PlatformKey, PlatformKeys};
 
 /// What the identifiers of WeChat Pay's public keys begin with.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
+
+/// Of how many hosts fetched certificates are kept: of those that were asked last.
+const MOST_STORES: usize = 64;
 
 /// Keys that answers are verified with, by serial. A set never changes: it is replaced as a whole.
 #[derive(Debug, Default)]
@@ -115,6 +118,8 @@ impl Known {
 pub(crate) struct Platform {
     configured: RwLock<Arc<KeySet>>,
     stores: RwLock<Vec<Arc<Store>>>,
+    /// Counts the uses of the stores.
+    uses: AtomicU64,
     /// Refreshes that no request waits for.
     background: Mutex<Vec<AbortHandle>>,
 }
@@ -124,6 +129,7 @@ impl Platform {
         Self {
             configured: RwLock::new(Arc::new(configured)),
             stores: RwLock::default(),
+            uses: AtomicU64::default(),
             background: Mutex::default(),
         }
     }
@@ -138,21 +144,31 @@ impl Platform {
         *configured.unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// The store of a host, which is empty at first.
+    /// The store of a host, which is empty at first. Of very many hosts the one that was not asked
+    /// for the longest time is forgotten.
     pub(crate) fn store(&self, place: &Place) -> Arc<Store> {
+        let use_number = self.uses.fetch_add(1, Ordering::Relaxed);
         let known = |stores: &[Arc<Store>]| {
-            let store = stores.iter().find(|store| store.place() == place);
-            store.map(Arc::clone)
+            let store = stores.iter().find(|store| store.place() == place)?;
+            store.used(use_number);
+            Some(Arc::clone(store))
         };
         if let Some(store) = known(&self.stores.read().unwrap_or_else(PoisonError::into_inner)) {
             return store;
         }
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
-        known(&stores).unwrap_or_else(|| {
-            let store = Arc::new(Store::new(place.clone()));
-            stores.push(Arc::clone(&store));
-            store
-        })
+        if let Some(store) = known(&stores) {
+            return store;
+        }
+        if stores.len() >= MOST_STORES {
+            let longest_ago = stores.iter().map(|store| store.last_use()).min();
+            // A request that is on its way with it still has it.
+            stores.retain(|store| Some(store.last_use()) != longest_ago);
+        }
+        let store = Arc::new(Store::new(place.clone()));
+        store.used(use_number);
+        stores.push(Arc::clone(&store));
+        store
     }
 
     pub(crate) fn stores(&self) -> Vec<Arc<Store>> {
@@ -272,7 +288,28 @@ pub(crate) fn same_serial(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::uri::Scheme;
+
     use super::*;
+
+    #[test]
+    fn of_very_many_hosts_the_stores_of_those_that_are_asked_are_kept() {
+        let platform = Platform::new(KeySet::default());
+        let store = |host: &str| {
+            let authority = host.parse().unwrap();
+            platform.store(&Place::beside(&Scheme::HTTPS, &authority, "/").unwrap())
+        };
+        let own = store("own.example");
+        for number in 0..10 * MOST_STORES {
+            let other = store(&format!("host-{number}.example"));
+            assert!(Arc::ptr_eq(
+                &other,
+                &store(&format!("host-{number}.example"))
+            ));
+            assert!(Arc::ptr_eq(&own, &store("own.example")));
+            assert!(platform.stores().len() <= MOST_STORES);
+        }
+    }
 
     #[test]
     fn serials_compare_without_regard_to_case_and_leading_zeros() {

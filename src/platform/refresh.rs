@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -78,6 +79,8 @@ pub(crate) struct Store {
     state: RwLock<Arc<State>>,
     /// Whoever holds it may fetch.
     turn: Mutex<()>,
+    /// The number of its last use.
+    last_use: AtomicU64,
 }
 
 impl Store {
@@ -86,7 +89,17 @@ impl Store {
             place,
             state: RwLock::default(),
             turn: Mutex::default(),
+            last_use: AtomicU64::default(),
         }
+    }
+
+    /// Notes that it was asked for.
+    pub(super) fn used(&self, number: u64) {
+        self.last_use.fetch_max(number, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_use(&self) -> u64 {
+        self.last_use.load(Ordering::Relaxed)
     }
 
     pub(crate) fn place(&self) -> &Place {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -24,7 +24,11 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) type Digest = [u8; digest::SHA256_OUTPUT_LEN];
 
 /// The body of a request, of a length that is known.
-pub(crate) struct Body(Inner);
+pub(crate) struct Body {
+    inner: Inner,
+    /// Turns true when a connection looks at it, which each does before it writes anything.
+    is_taken: Option<Arc<AtomicBool>>,
+}
 
 enum Inner {
     /// `None` when it is empty or was handed over.
@@ -36,7 +40,7 @@ impl Body {
     /// What stands before a content and behind it, and the content itself in pieces.
     pub(crate) fn stream(head: Bytes, content: Content, tail: Bytes) -> Self {
         let around = head.len().saturating_add(tail.len()) as u64;
-        Self(Inner::Stream(Box::new(Stream {
+        let stream = Inner::Stream(Box::new(Stream {
             left: around.saturating_add(content.length()),
             head: Some(head),
             content: match content {
@@ -45,12 +49,31 @@ impl Body {
             },
             tail: Some(tail),
             watch: Arc::default(),
-        })))
+        }));
+        Self::new(stream)
+    }
+
+    fn new(inner: Inner) -> Self {
+        Self {
+            inner,
+            is_taken: None,
+        }
+    }
+
+    /// What tells whether a connection has taken the request from whoever gave it.
+    pub(crate) fn is_taken(&mut self) -> Arc<AtomicBool> {
+        Arc::clone(self.is_taken.get_or_insert_default())
+    }
+
+    fn take(&self) {
+        if let Some(is_taken) = &self.is_taken {
+            is_taken.store(true, Ordering::SeqCst);
+        }
     }
 
     /// The bytes that are yet to be sent.
     pub(crate) fn length(&self) -> u64 {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(bytes) => bytes.as_ref().map_or(0, Bytes::len) as u64,
             Inner::Stream(stream) => stream.left,
         }
@@ -58,7 +81,7 @@ impl Body {
 
     /// All of it in one piece; `None` for what has to be read from a file.
     pub(crate) fn into_bytes(self) -> Option<Bytes> {
-        let stream = match self.0 {
+        let stream = match self.inner {
             Inner::Whole(bytes) => return Some(bytes.unwrap_or_default()),
             Inner::Stream(stream) => stream,
         };
@@ -74,7 +97,7 @@ impl Body {
 
     /// What tells how a stream fares after it was handed to a connection.
     pub(crate) fn watch(&self) -> Option<Arc<Watch>> {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(_) => None,
             Inner::Stream(stream) => Some(Arc::clone(&stream.watch)),
         }
@@ -83,7 +106,7 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Inner::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+        Self::new(Inner::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
     }
 }
 
@@ -95,7 +118,8 @@ impl hyper::body::Body for Body {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Arc<Trouble>>>> {
-        let chunk = match &mut self.get_mut().0 {
+        self.take();
+        let chunk = match &mut self.get_mut().inner {
             Inner::Whole(bytes) => bytes.take().map(Ok),
             Inner::Stream(stream) => ready!(stream.poll_chunk(context)),
         };
@@ -103,10 +127,12 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
+        self.take();
         self.length() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
+        self.take();
         SizeHint::with_exact(self.length())
     }
 }

@@ -21,6 +21,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::ended::Watched;
 use super::identity::Identity;
 use super::proxy::{Proxies, ProxyFailure};
 use crate::error::{Error, Phase, Result};
@@ -181,7 +182,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Stream>;
+    type Response = Watched<MaybeHttpsStream<Stream>>;
     type Error = BoxError;
     type Future = Connecting<Self::Response>;
 
@@ -199,11 +200,11 @@ impl Service<Uri> for Connector {
             let connecting = Attempt::scope(&attempt, connecting);
             let (limit, cause) = match attempt.limit.0 {
                 None => match connecting.await {
-                    Ok(stream) => return Ok(stream),
+                    Ok(stream) => return Ok(Watched::new(stream)),
                     Err(error) => (None, Some(Arc::from(error))),
                 },
                 Some(limit) => match tokio::time::timeout(limit, connecting).await {
-                    Ok(Ok(stream)) => return Ok(stream),
+                    Ok(Ok(stream)) => return Ok(Watched::new(stream)),
                     Ok(Err(error)) => (None, Some(Arc::from(error))),
                     Err(_) => (Some(limit), attempt.waited_for()),
                 },

@@ -10,6 +10,7 @@
 mod arrival;
 pub(crate) mod body;
 mod connect;
+mod ended;
 pub(crate) mod failover;
 mod identity;
 mod proxy;
@@ -20,6 +21,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -52,7 +54,8 @@ pub(crate) use self::proxy::Proxies;
 /// WeChat Pay's servers close an idle connection after 8 s; the pool lets go before.
 const IDLE: Duration = Duration::from_secs(7);
 
-/// A request that was dropped sooner says nothing about its connection.
+/// A request that was dropped sooner says nothing about its connection; and how long after its
+/// connection's end a request may be given back by hyper.
 const DOUBT: Duration = Duration::from_secs(1);
 
 type Pool = Client<Connector, Body>;
@@ -323,13 +326,24 @@ impl Call {
         let watch = request.body().watch();
         // It is filled in the moment in which a connection was found for the request.
         let connection = capture_connection(&mut request);
+        let is_taken = request.body_mut().is_taken();
+        let ended = ended::ended(connection.clone());
+        // hyper gives back what it finds, which is almost always all there is.
+        let ended = async {
+            ended.await;
+            tokio::time::sleep(DOUBT).await;
+        };
         let mut exchanging = Exchanging {
             connection,
             started: std::time::Instant::now(),
             is_over: false,
         };
         let exchange = Attempt::scope(&attempt, async {
-            let answer = pool.request(request).await.map_err(|error| {
+            let answer = answered(pool.request(request), ended, &is_taken);
+            let Some(answer) = answer.await else {
+                return Err(Failure::not_taken());
+            };
+            let answer = answer.map_err(|error| {
                 let trouble = watch.as_ref().and_then(|watch| watch.trouble());
                 trouble.map_or_else(|| Failure::of_client(error), Failure::of_upload)
             })?;
@@ -401,6 +415,30 @@ impl Call {
             }
         }
     }
+}
+
+/// The outcome of a request; `None` when its connection ended and had not taken it.
+async fn answered<T>(
+    answer: impl Future<Output = T>,
+    ended: impl Future<Output = ()>,
+    is_taken: &AtomicBool,
+) -> Option<T> {
+    let (mut answer, mut ended) = (pin!(answer), pin!(ended));
+    let mut is_over = false;
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+            return Poll::Ready(Some(answer));
+        }
+        if !is_over && ended.as_mut().poll(context).is_ready() {
+            is_over = true;
+            // One that was taken is answered all the same.
+            if !is_taken.load(Ordering::SeqCst) {
+                return Poll::Ready(None);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// A request on its way. When it is given up, by its limit or by whoever dropped it after a while,
@@ -525,6 +563,19 @@ impl Failure {
             limit: None,
             may_have_been_sent: !is_unsent,
             cause: Some(Arc::new(Bare(error))),
+        }
+    }
+
+    /// Its connection was over before it had looked at the request.
+    fn not_taken() -> Self {
+        let cause = std::io::Error::other("the connection ended before it took the request");
+        Self {
+            kind: Kind::Transport,
+            phase: Phase::Queue,
+            limit: None,
+            may_have_been_sent: false,
+            is_given_back: true,
+            cause: Some(Arc::new(cause)),
         }
     }
 

@@ -15,8 +15,10 @@ mod chain;
 #[cfg(feature = "aws-lc-rs")]
 mod compile_errors;
 mod crypto;
+mod cuts;
 mod elsewhere;
 mod errors;
+mod faults;
 mod given_back;
 mod leaks;
 mod media;

@@ -1,6 +1,5 @@
 //! What the network does to a request, and whether an error says that it may have arrived.
 
-use std::collections::HashSet;
 use std::future::IntoFuture as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -536,52 +535,6 @@ fn awaited_requests_break_like_those_that_are_waited_for() {
             for error in errors(|| coupon(&client, 1)) {
                 assert_broken(&error, phase);
             }
-        }
-    }
-}
-
-#[test]
-fn what_is_called_unsent_never_arrived_and_nothing_arrives_twice() {
-    for way in Way::ALL {
-        let sandbox = way.sandbox();
-        let client = sandbox.client();
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let mut unsent = Vec::new();
-        for round in 0..10 {
-            for _ in 0..4 {
-                sandbox.misbehave(Misbehaviour::CutBeforeRead);
-                sandbox.misbehave(Misbehaviour::CutAfterRead);
-            }
-            let requests = (0..16).map(|number| {
-                let number = format!("{round}-{number}");
-                // hyper can lose a request that it is handed in the very moment in which its
-                // connection ends; the limit ends it then, as one that may have been sent.
-                let request = coupon(&client, &number).timeout(SLACK);
-                async move { (number, tokio::spawn(async move { request.await }).await) }
-            });
-            for (number, answer) in runtime.block_on(join_all(requests)) {
-                match answer.unwrap() {
-                    Ok(response) => assert_answers(&response, number),
-                    Err(error) => {
-                        if !error.may_have_been_sent() {
-                            unsent.push(number);
-                        }
-                    }
-                }
-            }
-            sandbox.behave();
-        }
-        let mut arrived = HashSet::new();
-        for received in sandbox.received() {
-            let body: serde_json::Value = serde_json::from_slice(received.body()).unwrap();
-            let number = body["out_request_no"].as_str().unwrap();
-            assert!(!unsent.iter().any(|unsent| unsent == number), "{number}");
-            // What is sent again by itself had not arrived.
-            assert!(arrived.insert(number.to_owned()), "{number} came twice");
         }
     }
 }

@@ -496,6 +496,65 @@ fn a_download_of_another_length_than_was_promised_is_an_error() {
     assert!(folder.names().is_empty());
 }
 
+/// Tells a process of its own that it is one.
+#[cfg(target_os = "linux")]
+const DOWNLOADS: &str = "WECHATPAY_TEST_DOWNLOADS";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_download_takes_no_more_than_8_megabytes_of_memory() {
+    if std::env::var_os(DOWNLOADS).is_some() {
+        return measure_downloads();
+    }
+    let name = "streams::a_download_takes_no_more_than_8_megabytes_of_memory";
+    for way in [Way::Http1, Way::Http2] {
+        let sandbox = way.sandbox();
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .envs(sandbox.environment())
+            .env(DOWNLOADS, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}{complained}");
+        assert!(said.contains("1 passed"), "no such test: {said}");
+        assert_eq!(sandbox.received().len(), 5);
+    }
+}
+
+/// Downloads by each verb, and reads a stream, in a process that does nothing else.
+#[cfg(target_os = "linux")]
+fn measure_downloads() {
+    const LENGTH: usize = 128 * MEGABYTE;
+    let memory = |name: &str| -> usize {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kilobytes = line.unwrap().trim_start_matches(':').trim();
+        kilobytes.trim_end_matches(" kB").parse().unwrap()
+    };
+    let folder = Folder::new("memory");
+    let path = folder.0.join("bill.csv");
+    let client = Client::from_env().unwrap();
+    // Once, so that what is measured is not the code that is loaded for it.
+    for result in downloads(|| file(&client, "stream-1000000"), &path) {
+        result.unwrap();
+    }
+    // Has the peak forgotten that there was before.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let idle = memory("VmRSS");
+    let large = || file(&client, format!("stream-{LENGTH}"));
+    for result in downloads(large, &path) {
+        assert_eq!(result.unwrap().bytes_written(), LENGTH as u64);
+    }
+    assert_eq!(fs::metadata(&path).unwrap().len(), LENGTH as u64);
+    let mut reader = large().stream().wait().unwrap();
+    let read = io::copy(&mut reader, &mut io::sink()).unwrap();
+    assert_eq!(read, LENGTH as u64);
+    let above = memory("VmHWM").saturating_sub(idle);
+    assert!(above <= 8 * 1024, "{above} kB above idle");
+}
+
 #[test]
 fn a_file_that_can_not_be_written_is_told_before_anything_is_sent() {
     let folder = Folder::new("unwritable");

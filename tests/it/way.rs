@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wechatpay_chain::{Client, ClientBuilder, Request, Response};
-use wechatpay_sandbox::Sandbox;
+use wechatpay_sandbox::{Builder, Sandbox};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -18,13 +18,16 @@ pub(crate) enum Way {
 impl Way {
     pub(crate) const ALL: [Self; 3] = [Self::Http2, Self::Http1, Self::Plain];
 
-    pub(crate) fn sandbox(self) -> Sandbox {
-        let builder = match self {
+    pub(crate) fn builder(self) -> Builder {
+        match self {
             Self::Http2 => Sandbox::builder(),
             Self::Http1 => Sandbox::builder().http1_only(),
             Self::Plain => Sandbox::builder().plain(),
-        };
-        builder.start_blocking().unwrap()
+        }
+    }
+
+    pub(crate) fn sandbox(self) -> Sandbox {
+        self.builder().start_blocking().unwrap()
     }
 }
 

@@ -1,0 +1,98 @@
+//! Tells when a connection is over, to requests that it may never have taken.
+//!
+//! hyper hands a request to its connection through a channel. If the connection ends in that very
+//! moment, the request can stay in the channel, where nobody answers it: hyper's issue 4122. What is
+//! still there when the connection's stream is gone was not written, and never will be.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Extensions;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{CaptureConnection, Connected, Connection};
+use tokio::sync::watch;
+
+/// The stream of a connection, which tells when it is dropped.
+pub(crate) struct Watched<S> {
+    stream: S,
+    ended: Ended,
+    /// Nothing is sent: that it goes is what is told.
+    _open: watch::Sender<()>,
+}
+
+/// Waits for the end of a connection.
+#[derive(Clone)]
+struct Ended(watch::Receiver<()>);
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S) -> Self {
+        let (open, ended) = watch::channel(());
+        Self {
+            stream,
+            ended: Ended(ended),
+            _open: open,
+        }
+    }
+}
+
+/// Waits until the connection that was found for a request is over.
+pub(super) async fn ended(mut connection: CaptureConnection) {
+    let mut extensions = Extensions::new();
+    {
+        let connected = connection.wait_for_connection_metadata().await;
+        if let Some(connected) = connected.as_ref() {
+            connected.get_extras(&mut extensions);
+        }
+    }
+    match extensions.remove::<Ended>() {
+        Some(Ended(mut open)) => while open.changed().await.is_ok() {},
+        None => std::future::pending().await,
+    }
+}
+
+impl<S: Connection> Connection for Watched<S> {
+    fn connected(&self) -> Connected {
+        self.stream.connected().extra(self.ended.clone())
+    }
+}
+
+impl<S: Read + Unpin> Read for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: Write + Unpin> Write for Watched<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, bytes)
+    }
+}
