@@ -2,7 +2,11 @@
 //! in any language.
 
 mod account;
+mod endpoints;
 mod exit;
+mod explain;
+mod fields;
+mod meant;
 mod output;
 mod sandbox;
 
@@ -40,6 +44,10 @@ struct Globals {
 enum Command {
     /// A WeChat Pay on this machine, for tests of programs in any language
     Sandbox(sandbox::Args),
+    /// List the endpoints that the catalogue has, or those with a word in path or title
+    Endpoints(endpoints::Args),
+    /// Tell what the catalogue knows of an endpoint: fields, documentation, a JSON skeleton
+    Explain(explain::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,5 +65,7 @@ fn main() -> ExitCode {
 fn run(command: Command, globals: &Globals) -> Result<()> {
     match command {
         Command::Sandbox(args) => sandbox::run(args, globals),
+        Command::Endpoints(args) => endpoints::run(&args, globals),
+        Command::Explain(args) => explain::run(&args, globals),
     }
 }

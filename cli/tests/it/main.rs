@@ -7,5 +7,7 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod endpoints;
+mod explain;
 mod sandbox;
 mod support;
