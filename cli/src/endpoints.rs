@@ -13,8 +13,9 @@ pub(crate) const VERB: Style = AnsiColor::Cyan.on_default();
 /// `wechatpay endpoints`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Words of a path or a title, or a verb: all of them must be there. With a slash before it, the
-    /// beginning of a path
+    /// Words of a path or a title, or a verb
+    ///
+    /// All of them must be there. With a slash before it, a word is the beginning of a path.
     #[arg(value_name = "WORD")]
     words: Vec<String>,
     /// What may come next in a path that begins so, for a shell

@@ -23,8 +23,10 @@ const DIM: Style = Style::new().dimmed();
 /// `wechatpay explain`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The path, and before it perhaps a verb. Values or any names may stand for its variables; a host,
-    /// a leading slash, no v2/, and the notation of PHP's chain are understood
+    /// The path, and before it perhaps a verb
+    ///
+    /// Values or any names may stand for its variables; a host, a leading slash, no v2/, and the
+    /// notation of PHP's chain are understood.
     #[arg(value_name = "[VERB] PATH", required = true, num_args = 1..=2)]
     path: Vec<String>,
     /// Only the JSON of the body, to be filled in: with the required fields, or with all

@@ -2,10 +2,14 @@
 //! in any language.
 
 mod account;
+mod completions;
+mod config;
 mod endpoints;
 mod exit;
 mod explain;
 mod fields;
+mod help;
+mod man;
 mod meant;
 mod output;
 mod sandbox;
@@ -48,6 +52,14 @@ enum Command {
     Endpoints(endpoints::Args),
     /// Tell what the catalogue knows of an endpoint: fields, documentation, a JSON skeleton
     Explain(explain::Args),
+    /// The configuration file, and the settings that a command would use
+    Config(config::Args),
+    /// Write completions for a shell, with the paths of the catalogue
+    Completions(completions::Args),
+    /// Write a manual page, or all of them
+    Man(man::Args),
+    /// Show the help of a command, or a page: exit-codes, environment
+    Help(help::Args),
 }
 
 fn main() -> ExitCode {
@@ -67,5 +79,9 @@ fn run(command: Command, globals: &Globals) -> Result<()> {
         Command::Sandbox(args) => sandbox::run(args, globals),
         Command::Endpoints(args) => endpoints::run(&args, globals),
         Command::Explain(args) => explain::run(&args, globals),
+        Command::Config(args) => config::run(args, globals),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::Help(args) => help::run(&args),
     }
 }

@@ -7,7 +7,9 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod config;
 mod endpoints;
 mod explain;
+mod help;
 mod sandbox;
 mod support;
