@@ -527,7 +527,7 @@ impl<'a> Reported<'a> {
     }
 }
 
-impl io::BufRead for Reported<'_> {
+impl BufRead for Reported<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.inner.fill_buf()
     }

@@ -68,6 +68,10 @@ impl<'a> Schema<'a> {
         }
     }
 
+    pub(crate) fn is_file(self) -> bool {
+        self.text("type") == "file"
+    }
+
     /// The fields of an object, of the objects of a list, or of the JSON in a text.
     pub(crate) fn fields(self) -> impl Iterator<Item = Schema<'a>> {
         let inner = self.holder().0.get("fields");

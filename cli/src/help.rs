@@ -15,32 +15,37 @@ pub(crate) struct Args {
     topic: Vec<String>,
 }
 
-/// The pages that are about no command.
-const PAGES: [(&str, &str, fn() -> String); 2] = [
-    (
-        "exit-codes",
-        "What the exit code of a command says",
-        exit_codes,
-    ),
-    (
-        "environment",
-        "The variables that commands read",
-        environment,
-    ),
+/// A page that is about no command.
+struct Page {
+    name: &'static str,
+    about: &'static str,
+    text: fn() -> String,
+}
+
+const PAGES: [Page; 2] = [
+    Page {
+        name: "exit-codes",
+        about: "What the exit code of a command says",
+        text: exit_codes,
+    },
+    Page {
+        name: "environment",
+        about: "The variables that commands read",
+        text: environment,
+    },
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if let [topic] = args.topic.as_slice() {
-        if let Some((_, _, page)) = PAGES.iter().find(|(name, ..)| name == topic) {
-            return output::line(page().trim_end());
-        }
+    let page = PAGES.iter().find(|page| args.topic == [page.name]);
+    if let Some(page) = page {
+        return output::line((page.text)().trim_end());
     }
     let mut command = command(&args.topic)?;
     let help = command.render_long_help();
     let mut text = help.ansi().to_string();
     if args.topic.is_empty() {
         text.push_str("\nPages of wechatpay help:\n");
-        for (name, about, _) in PAGES {
+        for Page { name, about, .. } in PAGES {
             let _ = writeln!(text, "  {name:<13}{about}");
         }
     }
@@ -65,7 +70,7 @@ pub(crate) fn command(words: &[String]) -> Result<Command> {
 
 fn unknown(path: &str, command: &Command, word: &str) -> Failure {
     let commands = command.get_subcommands().map(Command::get_name);
-    let pages = PAGES.iter().map(|(name, ..)| *name);
+    let pages = PAGES.iter().map(|page| page.name);
     let pages = pages.filter(|_| path == "wechatpay");
     match meant::word(word, commands.chain(pages)) {
         Some(near) => Failure::usage(format_args!("{path} has no {word}; probably meant: {near}")),

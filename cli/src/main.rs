@@ -2,6 +2,7 @@
 //! in any language.
 
 mod account;
+mod bill;
 mod completions;
 mod config;
 mod endpoints;
@@ -12,7 +13,11 @@ mod help;
 mod man;
 mod meant;
 mod output;
+mod pay_params;
 mod sandbox;
+mod serial;
+mod trigger;
+mod upload;
 
 use std::process::ExitCode;
 
@@ -48,10 +53,20 @@ struct Globals {
 enum Command {
     /// A WeChat Pay on this machine, for tests of programs in any language
     Sandbox(sandbox::Args),
+    /// Send a signed and encrypted notification to a program under development
+    Trigger(trigger::Args),
     /// List the endpoints that the catalogue has, or those with a word in path or title
     Endpoints(endpoints::Args),
     /// Tell what the catalogue knows of an endpoint: fields, documentation, a JSON skeleton
     Explain(explain::Args),
+    /// Fetch a bill, unpack it, and compare it with its digest
+    Bill(bill::Args),
+    /// Upload an image, a video or another file
+    Upload(upload::Args),
+    /// Sign what a front end needs to open the payment
+    PayParams(pay_params::Args),
+    /// Tell a certificate's serial number
+    Serial(serial::Args),
     /// The configuration file, and the settings that a command would use
     Config(config::Args),
     /// Write completions for a shell, with the paths of the catalogue
@@ -79,6 +94,11 @@ fn run(command: Command, globals: &Globals) -> Result<()> {
         Command::Sandbox(args) => sandbox::run(args, globals),
         Command::Endpoints(args) => endpoints::run(&args, globals),
         Command::Explain(args) => explain::run(&args, globals),
+        Command::Bill(args) => bill::run(args, globals),
+        Command::Upload(args) => upload::run(&args),
+        Command::PayParams(args) => pay_params::run(&args),
+        Command::Serial(args) => serial::run(&args, globals),
+        Command::Trigger(args) => trigger::run(&args, globals),
         Command::Config(args) => config::run(args, globals),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -22,13 +22,12 @@ pub(crate) fn endpoints_of(given: &str) -> Result<Vec<Endpoint>> {
         Some((verb, path)) => (Some(verb.to_ascii_uppercase()), path.trim()),
         None => (None, given),
     };
-    if let Some(verb) = &verb {
-        if !VERBS.contains(&verb.as_str()) {
-            return Err(Failure::usage(format_args!(
-                "{verb} is no verb of WeChat Pay; they are {}",
-                VERBS.join(", ")
-            )));
-        }
+    let stranger = verb.as_deref().filter(|verb| !VERBS.contains(verb));
+    if let Some(verb) = stranger {
+        return Err(Failure::usage(format_args!(
+            "{verb} is no verb of WeChat Pay; they are {}",
+            VERBS.join(", ")
+        )));
     }
     let path = bare(path);
     let found = spellings(path)

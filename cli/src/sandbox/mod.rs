@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use wechatpay_sandbox::Sandbox;
 
-use self::files::Files;
+pub(crate) use self::files::Files;
 use self::running::{Clock, Fail, Notify, Pay, Running, Tail, Wait};
 use crate::Globals;
 use crate::exit::{Code, Failure, Result, io};

@@ -7,9 +7,13 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod bill;
 mod config;
 mod endpoints;
 mod explain;
 mod help;
+mod keys;
 mod sandbox;
 mod support;
+mod trigger;
+mod upload;
