@@ -55,98 +55,68 @@ enum Skeleton {
 
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let found = meant::endpoints_of(&args.path.join(" "))?;
-    let mut text = String::new();
-    let mut has_body = false;
-    for endpoint in &found {
-        let line = fields::line(endpoint)?.ok_or_else(|| {
-            Failure::new(
-                Code::Bug,
-                format_args!("the fields of {endpoint:?} are not here"),
-            )
-        })?;
-        if globals.json {
-            output::line(&line)?;
-            continue;
-        }
-        let known: Value = serde_json::from_str(&line).map_err(|error| {
-            Failure::new(
-                Code::Bug,
-                format_args!("the fields of {endpoint:?}: {error}"),
-            )
-        })?;
-        if let Some(which) = args.skeleton {
-            let Some(body) = known.get("request").filter(|body| !body.is_null()) else {
-                continue;
-            };
-            let skeleton = Schema::new(body).skeleton(which == Skeleton::All);
-            output::line(format!("{skeleton:#}"))?;
-            has_body = true;
-            continue;
-        }
-        if !text.is_empty() {
-            text.push_str("\n\n");
-        }
-        let page = Page {
-            endpoint,
-            known: &known,
-            text: String::new(),
-        };
-        text.push_str(page.written(!args.request).trim_end());
-    }
+    let known: Result<Vec<_>> = found.into_iter().map(Known::load).collect();
+    let known = known?;
     if globals.json {
-        return Ok(());
+        return known.iter().try_for_each(|known| output::line(&known.line));
     }
-    if args.skeleton.is_some() {
-        if has_body {
-            return Ok(());
-        }
-        let path = found.first().map(Endpoint::path).unwrap_or_default();
+    if let Some(which) = args.skeleton {
+        return skeletons(&known, which == Skeleton::All);
+    }
+    let pages = known.iter().map(|known| {
+        let text = String::new();
+        Page { known, text }.written(!args.request)
+    });
+    let pages: Vec<_> = pages.collect();
+    output::line(pages.join("\n\n"))
+}
+
+fn skeletons(known: &[Known], all: bool) -> Result<()> {
+    let bodies: Vec<_> = known.iter().filter_map(Known::body).collect();
+    if bodies.is_empty() {
+        let path = known.first().map(|known| known.endpoint.path());
+        let path = path.unwrap_or_default();
         return Err(Failure::usage(format_args!("{path} takes no JSON body")));
     }
-    output::line(text)
+    bodies
+        .iter()
+        .try_for_each(|body| output::line(format!("{:#}", body.skeleton(all))))
 }
 
-/// What is told of one endpoint.
-struct Page<'a> {
-    endpoint: &'a Endpoint,
-    known: &'a Value,
-    text: String,
+/// What is known of an endpoint.
+struct Known {
+    endpoint: Endpoint,
+    /// As the catalogue has it, and read.
+    line: String,
+    fields: Value,
 }
 
-impl Page<'_> {
-    fn written(mut self, with_answer: bool) -> String {
-        self.head();
-        let starred = self.fields(with_answer);
-        self.text.push_str(&legend(&starred));
-        self.skeleton();
-        self.text
+impl Known {
+    fn load(endpoint: Endpoint) -> Result<Self> {
+        let broken = |why: &str| {
+            let message = format!("the catalogue's fields of {endpoint:?}: {why}");
+            Failure::new(Code::Bug, message)
+        };
+        let line = fields::line(&endpoint)?.ok_or_else(|| broken("there are none"))?;
+        let fields = serde_json::from_str(&line);
+        Ok(Self {
+            fields: fields.map_err(|error| broken(&error.to_string()))?,
+            endpoint,
+            line,
+        })
     }
 
-    fn head(&mut self) {
-        let (command, rust) = (self.command(), self.rust());
-        let Self { endpoint, text, .. } = self;
-        let (verb, path, title) = (endpoint.verb(), endpoint.path(), endpoint.title());
-        let _ = writeln!(
-            text,
-            "{VERB}{verb}{VERB:#} {STRONG}{path}{STRONG:#}\n{title}\n"
-        );
-        let host = endpoint.host().unwrap_or("api.mch.weixin.qq.com");
-        let _ = writeln!(text, "host           {host}");
-        let _ = writeln!(text, "documentation  {}", endpoint.documentation());
-        if endpoint.needs_client_certificate() {
-            let _ = writeln!(text, "needs          the merchant certificate (mutual TLS)");
-        }
-        let _ = writeln!(text, "command        {command}");
-        let _ = writeln!(text, "rust           {rust}");
+    fn has_form(&self) -> bool {
+        self.fields.get("form").is_some()
     }
 
     fn body(&self) -> Option<Schema<'_>> {
-        let body = self.known.get("request").filter(|body| !body.is_null());
+        let body = self.fields.get("request").filter(|body| !body.is_null());
         body.map(Schema::new)
     }
 
     fn list(&self, name: &str) -> Vec<Schema<'_>> {
-        let list = self.known.get(name).and_then(Value::as_array);
+        let list = self.fields.get(name).and_then(Value::as_array);
         list.into_iter().flatten().map(Schema::new).collect()
     }
 
@@ -166,10 +136,10 @@ impl Page<'_> {
         for name in self.required_query() {
             let _ = write!(command, " {name}==…");
         }
-        match (self.known.get("form"), self.body()) {
-            (Some(_), _) => format!("wechatpay upload FILE --to {}", self.endpoint.path()),
-            (None, Some(_)) => format!("{command} @body.json"),
-            (None, None) => command,
+        match (self.has_form(), self.body()) {
+            (true, _) => format!("wechatpay upload FILE --to {}", self.endpoint.path()),
+            (false, Some(_)) => format!("{command} @body.json"),
+            (false, None) => command,
         }
     }
 
@@ -189,11 +159,11 @@ impl Page<'_> {
             });
         }
         let verb = self.endpoint.verb().to_lowercase();
-        let argument = match (self.known.get("form"), self.body(), verb.as_str()) {
-            (Some(_), ..) => "media",
-            (None, Some(_), "post" | "put" | "patch") => "json!({…})",
-            (None, None, "post" | "put" | "patch") => "()",
-            _ => "",
+        let argument = match (verb.as_str(), self.body()) {
+            ("get" | "delete", _) => "",
+            _ if self.has_form() => "media",
+            (_, Some(_)) => "json!({…})",
+            (_, None) => "()",
         };
         steps.push(format!(".{verb}({argument})"));
         let query = self.required_query();
@@ -205,23 +175,54 @@ impl Page<'_> {
         steps.push(".await?".to_owned());
         broken(&steps)
     }
+}
+
+/// What is told of one endpoint.
+struct Page<'a> {
+    known: &'a Known,
+    text: String,
+}
+
+impl Page<'_> {
+    fn written(mut self, with_answer: bool) -> String {
+        self.head();
+        let used = self.fields(with_answer);
+        self.text.push_str(&legend(&used));
+        self.skeleton();
+        self.text.trim_end().to_owned()
+    }
+
+    fn head(&mut self) {
+        let Self { known, text } = self;
+        let endpoint = &known.endpoint;
+        let (verb, path, title) = (endpoint.verb(), endpoint.path(), endpoint.title());
+        let _ = writeln!(
+            text,
+            "{VERB}{verb}{VERB:#} {STRONG}{path}{STRONG:#}\n{title}\n"
+        );
+        let host = endpoint.host().unwrap_or("api.mch.weixin.qq.com");
+        let _ = writeln!(text, "host           {host}");
+        let _ = writeln!(text, "documentation  {}", endpoint.documentation());
+        if endpoint.needs_client_certificate() {
+            let _ = writeln!(text, "needs          the merchant certificate (mutual TLS)");
+        }
+        let _ = writeln!(text, "command        {}", known.command());
+        let _ = writeln!(text, "rust           {}", known.rust());
+    }
 
     /// The tables of fields; says which marks were used.
     fn fields(&mut self, with_answer: bool) -> Vec<Need> {
         let mut used = Vec::new();
-        let is_of_v2 = self.endpoint.path().starts_with("v2/");
+        let known = self.known;
+        let is_of_v2 = known.endpoint.path().starts_with("v2/");
         let body = if is_of_v2 { "Body (XML)" } else { "Body" };
+        let groups = fields::groups(known.fields.get("query_one_of"));
         let mut tables = vec![
-            table("Path", &self.list("vars"), &[], &mut used),
-            table(
-                "Query",
-                &self.list("query"),
-                &fields::groups(self.known.get("query_one_of")),
-                &mut used,
-            ),
-            table("Form", &self.list("form"), &[], &mut used),
+            table("Path", &known.list("vars"), &[], &mut used),
+            table("Query", &known.list("query"), &groups, &mut used),
+            table("Form", &known.list("form"), &[], &mut used),
         ];
-        if let Some(fields) = self.body() {
+        if let Some(fields) = known.body() {
             tables.push(object(body, fields, &mut used));
             let names = fields.fields().map(Schema::name);
             let added: Vec<_> = names.filter(|name| fields::is_added(name)).collect();
@@ -229,7 +230,7 @@ impl Page<'_> {
                 tables.push(format!("  added by the SDK: {}\n", added.join(", ")));
             }
         }
-        let answer = self.known.get("response").map(Schema::new);
+        let answer = known.fields.get("response").map(Schema::new);
         if let Some(answer) = answer.filter(|_| with_answer) {
             tables.push(object("Answer", answer, &mut used));
         }
@@ -240,7 +241,7 @@ impl Page<'_> {
     }
 
     fn skeleton(&mut self) {
-        let Some(body) = self.body() else {
+        let Some(body) = self.known.body() else {
             return;
         };
         let skeleton = body.skeleton(false);
@@ -320,22 +321,15 @@ impl Row {
         };
         let marks = usize::from(self.need != Need::Optional);
         let length = indent.len() + self.name.len() + marks;
-        let gap = match column.checked_sub(length) {
-            Some(gap) if gap >= 2 => " ".repeat(gap),
-            _ => "  ".to_owned(),
+        let (gap, at) = if length + 2 <= column {
+            (" ".repeat(column - length), column)
+        } else if length + 2 + self.words.len() <= WIDTH {
+            ("  ".to_owned(), length + 2)
+        } else {
+            // Below the name, where there is room.
+            (format!("\n{}", " ".repeat(column)), column)
         };
-        let at = length + gap.len();
-        let words = match at > COLUMN {
-            true if at + self.words.len() > WIDTH => {
-                let indent = " ".repeat(column);
-                return format!(
-                    "{}{name}\n{indent}{DIM}{}{DIM:#}\n",
-                    " ".repeat(self.depth * 2),
-                    wrapped(&self.words, column)
-                );
-            }
-            _ => wrapped(&self.words, at),
-        };
+        let words = wrapped(&self.words, at);
         format!("{indent}{name}{gap}{DIM}{words}{DIM:#}\n")
     }
 }

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::Globals;
 use crate::exit::{Code, Failure, Result};
 
 /// When to use colours.
@@ -63,9 +64,9 @@ pub(crate) fn json_line(value: &Value) -> Result<()> {
     line(value.to_string())
 }
 
-/// Writes JSON: indented for who reads it on a terminal, else in one line.
-pub(crate) fn value(value: &Value) -> Result<()> {
-    match is_terminal() {
+/// Writes JSON: indented for who reads it on a terminal, in one line for programs.
+pub(crate) fn value(value: &Value, globals: &Globals) -> Result<()> {
+    match is_terminal() && !globals.json {
         true => line(format!("{value:#}")),
         false => json_line(value),
     }
@@ -73,12 +74,12 @@ pub(crate) fn value(value: &Value) -> Result<()> {
 
 /// Writes what was received: as it is into a pipe; on a terminal JSON is indented, and the last line
 /// ends.
-pub(crate) fn received(body: &[u8]) -> Result<()> {
+pub(crate) fn received(body: &[u8], globals: &Globals) -> Result<()> {
     if !is_terminal() {
         return bytes(body);
     }
     match serde_json::from_slice::<Value>(body) {
-        Ok(json) => value(&json),
+        Ok(json) => value(&json, globals),
         Err(_) if body.is_empty() => Ok(()),
         Err(_) => line(String::from_utf8_lossy(body).trim_end()),
     }

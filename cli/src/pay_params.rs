@@ -3,8 +3,9 @@
 use clap::ValueEnum;
 use wechatpay_chain::hash::SignType;
 
+use crate::Globals;
 use crate::account::Settings;
-use crate::exit::{Failure, Result};
+use crate::exit::Result;
 use crate::output;
 
 /// `wechatpay pay-params`
@@ -46,7 +47,7 @@ enum V2 {
     HmacSha256,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let Args {
         front,
         appid,
@@ -68,5 +69,5 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         (Front::App, Some(sign_type)) => sign.app_v2(appid, prepay_id, sign_type),
     };
-    output::value(&params.map_err(Failure::from)?)
+    output::value(&params?, globals)
 }

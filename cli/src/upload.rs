@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 use wechatpay_chain::Media;
 
+use crate::Globals;
 use crate::account::Settings;
 use crate::exit::{Code, Failure, Result, io};
 use crate::fields::Schema;
@@ -35,7 +36,7 @@ const VIDEOS: [&str; 10] = [
     "avi", "wmv", "mpeg", "mp4", "mov", "mkv", "flv", "f4v", "m4v", "rmvb",
 ];
 
-pub(crate) fn run(args: &Args) -> Result<()> {
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let path = match &args.to {
         Some(path) => path.as_str(),
         None => by_extension(args)?,
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let media = args.media(path)?;
     let (client, _account) = args.settings.client()?;
     let response = client.chain(path).post(media).wait()?;
-    output::received(response.bytes())
+    output::received(response.bytes(), globals)
 }
 
 fn by_extension(args: &Args) -> Result<&'static str> {

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let sandbox = start(args)?;
     let told = Told::new(&name, args, &sandbox)?;
     if args.dry_run {
-        return output::value(&told.resource);
+        return output::value(&told.resource, globals);
     }
     if let Some(folder) = &args.keys_to {
         Files::write(&sandbox, Some(folder))?;
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
         }))?;
     } else {
         output::say(format!("the program answered {status}"));
-        output::received(&body)?;
+        output::received(&body, globals)?;
     }
     if is_accepted {
         return Ok(());
@@ -161,6 +161,9 @@ impl<'a> Told<'a> {
             Some(pointer) => (pointer, true),
             None => (pointer, false),
         };
+        if self.event.is_some() && self.resource.pointer(pointer).is_none() {
+            self.say_new(pointer);
+        }
         let place = place(&mut self.resource, pointer).map_err(wrong)?;
         // What was a number stays one.
         let is_text = !is_json && (place.is_string() || place.is_null());
@@ -171,6 +174,16 @@ impl<'a> Told<'a> {
             value.map_err(|error| wrong(format!("{text} is no JSON: {error}")))?
         };
         Ok(())
+    }
+
+    /// Says that a field is new, which a mistyped one is, too.
+    fn say_new(&self, pointer: &str) {
+        let mut known = Vec::new();
+        pointers(&self.resource, String::new(), &mut known);
+        let near = meant::word(pointer, known.iter().map(String::as_str));
+        let near = near.map_or_else(String::new, |near| format!("; perhaps meant: {near}"));
+        let name = self.name;
+        output::say(format!("{pointer} is new in {name}{near}"));
     }
 
     fn notification(&self, sandbox: &Sandbox) -> Notification {
@@ -184,6 +197,23 @@ impl<'a> Told<'a> {
                 sandbox.notification(name, kind.to_lowercase(), resource)
             }
         }
+    }
+}
+
+/// The pointers of all that is in this.
+fn pointers(value: &Value, path: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                pointers(value, format!("{path}/{name}"), found);
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                pointers(value, format!("{path}/{index}"), found);
+            }
+        }
+        _ => found.push(path),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `wechatpay endpoints`.
 
+use std::process::Stdio;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -67,6 +69,14 @@ fn a_word_that_none_has_says_what_was_probably_meant() {
     --- stderr
     error: no endpoint has all of: native refund
     ");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_mistake() {
+    let mut command = wechatpay(&["endpoints"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

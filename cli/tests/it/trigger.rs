@@ -247,6 +247,8 @@ fn what_would_be_told_is_shown_and_an_unknown_event_says_what_it_is_given() {
     --- stderr
     error: --set /amount/total=x: x is no JSON: expected value at line 1 column 1
     ");
+    let mistyped = dry(&["REFUND.CLOSED", "--set", "/amount/totl:=1"]);
+    assert_snapshot!(mistyped.stderr, @"/amount/totl is new in REFUND.CLOSED; perhaps meant: /amount/total");
     assert_snapshot!(dry(&["REFUND.CLOSED", "--set", "amount=1"]).shown(), @"
     exit 2
     --- stdout
