@@ -129,6 +129,9 @@ impl Options {
 fn serve(options: &Options, globals: &Globals) -> Result<()> {
     let sandbox = options.start()?;
     let files = Files::write(&sandbox, options.keys_to.as_deref())?;
+    let runtime = runtime()?;
+    // Before anybody is told that it is ready, and may end it.
+    let mut ending = runtime.block_on(async { Ending::listen() }).map_err(deaf)?;
     if globals.json {
         let environment: serde_json::Map<_, _> = sandbox
             .environment()
@@ -149,9 +152,7 @@ fn serve(options: &Options, globals: &Globals) -> Result<()> {
     } else {
         output::line(paste::everything(&sandbox, &files))?;
     }
-    runtime()?
-        .block_on(told_to_end())
-        .map_err(|error| io(Code::Bug, "waiting for Ctrl-C", &error))?;
+    runtime.block_on(ending.heard());
     output::say("the sandbox has ended");
     Ok(())
 }
@@ -164,6 +165,7 @@ fn run_command(args: RunArgs) -> Result<()> {
         return Err(Failure::usage("no command was given"));
     };
     let ended = runtime()?.block_on(async {
+        let mut ending = Ending::listen().map_err(deaf)?;
         let mut command = tokio::process::Command::new(program);
         command
             .args(rest)
@@ -181,7 +183,7 @@ fn run_command(args: RunArgs) -> Result<()> {
         let ended = loop {
             tokio::select! {
                 ended = child.wait() => break ended,
-                _ = told_to_end() => {}
+                () = ending.heard() => {}
             }
         };
         ended.map_err(|error| io(Code::Bug, "waiting for the command", &error))
@@ -192,20 +194,48 @@ fn run_command(args: RunArgs) -> Result<()> {
     }
 }
 
-/// Waits for Ctrl-C, or for whatever else asks a program on this system to end.
-async fn told_to_end() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
+/// Ctrl-C, and whatever else asks a program on this system to end: heard from when this is made.
+#[cfg(unix)]
+struct Ending {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Ending {
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn heard(&mut self) {
         tokio::select! {
-            ended = tokio::signal::ctrl_c() => ended,
-            _ = terminate.recv() => Ok(()),
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+}
+
+#[cfg(not(unix))]
+struct Ending(tokio::signal::windows::CtrlC);
+
+#[cfg(not(unix))]
+impl Ending {
+    fn listen() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn heard(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+fn deaf(error: std::io::Error) -> Failure {
+    io(Code::Bug, "listening for Ctrl-C", &error)
 }
 
 /// What a shell would say: 128 and the number of the signal that ended it.
