@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde::Serialize;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::chain::PathText;
 use crate::client::Core;
 use crate::crypto::hex;
-use crate::download::{Downloaded, Part, explained, on_disk};
+use crate::download::{Downloaded, Part, Progress, explained, on_disk};
 use crate::error::{Check, Endpoint, Error, Result, Short};
 use crate::payload::Payload;
 use crate::pending::Pending;
@@ -184,6 +184,7 @@ impl BillRequest {
         BillDownload {
             bill: self,
             path: path.into(),
+            progress: None,
         }
     }
 
@@ -205,7 +206,7 @@ impl BillRequest {
         let (promise, streamed) = self.open(driver).await?;
         on_disk(driver, streamed, move |body, is_wanted| {
             let mut bytes = Vec::new();
-            let (_, body) = take(body, promise, limit, is_wanted, &mut |piece| {
+            let (_, body) = take(body, promise, limit, None, is_wanted, &mut |piece| {
                 bytes.extend_from_slice(piece);
                 Ok(())
             })?;
@@ -217,7 +218,12 @@ impl BillRequest {
         .await
     }
 
-    async fn save(self, path: PathBuf, driver: Driver) -> Result<Downloaded> {
+    async fn save(
+        self,
+        path: PathBuf,
+        progress: Option<Progress>,
+        driver: Driver,
+    ) -> Result<Downloaded> {
         // Until the file is there.
         let _flight = self.ask.begin()?;
         let endpoint = self.ask.endpoint();
@@ -231,7 +237,7 @@ impl BillRequest {
         let (promise, streamed) = self.open(driver).await?;
         on_disk(driver, streamed, move |body, is_wanted| {
             let mut write = |piece: &[u8]| part.write(piece);
-            let (length, mut body) = take(body, promise, limit, is_wanted, &mut write)?;
+            let (length, mut body) = take(body, promise, limit, progress, is_wanted, &mut write)?;
             match part.keep() {
                 Ok(()) => Ok(Downloaded::new(length, body.into_head())),
                 Err(error) => Err(explained(error, &mut body)),
@@ -287,15 +293,25 @@ impl fmt::Debug for BillRequest {
 pub struct BillDownload {
     bill: BillRequest,
     path: PathBuf,
+    progress: Option<Progress>,
 }
 
 impl BillDownload {
+    /// Is told after each piece how many bytes have come, and how many there will be, where the answer
+    /// says that: of the file as it is on its way, which is packed unless the query says otherwise.
+    ///
+    /// It is called on the thread that writes the file.
+    pub fn progress(mut self, report: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
+        self.progress = Some(Box::new(report));
+        self
+    }
+
     /// Fetches the bill, and blocks until the file is there. It needs no runtime.
     ///
     /// # Errors
     /// Each variant of [`Error`] says when it happens; no file is left.
     pub fn wait(self) -> Result<Downloaded> {
-        block_on(self.bill.save(self.path, Driver::Own))
+        block_on(self.bill.save(self.path, self.progress, Driver::Own))
     }
 }
 
@@ -304,7 +320,7 @@ impl IntoFuture for BillDownload {
     type IntoFuture = Pending<Downloaded>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Pending::new(self.bill.save(self.path, Driver::Caller))
+        Pending::new(self.bill.save(self.path, self.progress, Driver::Caller))
     }
 }
 
@@ -478,10 +494,12 @@ fn take(
     mut body: BodyReader,
     promise: Promise,
     limit: Limit,
+    progress: Option<Progress>,
     is_wanted: &dyn Fn() -> bool,
     sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(u64, BodyReader)> {
-    let taken = pieces(&mut body, &promise, limit, is_wanted, sink);
+    let reported = Reported::new(&mut body, progress);
+    let taken = pieces(reported, &promise, limit, is_wanted, sink);
     let (length, found) = taken.map_err(|error| explained(error, &mut body))?;
     if found.eq_ignore_ascii_case(&promise.digest) {
         return Ok((length, body));
@@ -492,15 +510,58 @@ fn take(
     }))
 }
 
+/// A body of which somebody is told how much has come.
+struct Reported<'a> {
+    inner: &'a mut BodyReader,
+    done: u64,
+    total: Option<u64>,
+    progress: Option<Progress>,
+}
+
+impl<'a> Reported<'a> {
+    fn new(inner: &'a mut BodyReader, progress: Option<Progress>) -> Self {
+        let total = inner.header(header::CONTENT_LENGTH.as_str());
+        Self {
+            done: 0,
+            total: total.and_then(|total| total.parse().ok()),
+            inner,
+            progress,
+        }
+    }
+}
+
+impl BufRead for Reported<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.inner.consume(amount);
+        self.done = self.done.saturating_add(amount as u64);
+        if let Some(report) = self.progress.as_mut().filter(|_| amount > 0) {
+            report(self.done, self.total);
+        }
+    }
+}
+
+impl io::Read for Reported<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut piece = self.fill_buf()?;
+        let read = piece.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
 /// The bill's length and its digest.
 fn pieces(
-    body: &mut BodyReader,
+    body: Reported<'_>,
     promise: &Promise,
     limit: Limit,
     is_wanted: &dyn Fn() -> bool,
     sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<(u64, String)> {
-    let status = body.status();
+    let status = body.inner.status();
     let too_large = |limit| io::Error::other(ArrivalError::TooLarge { status, limit });
     let Some(key) = &promise.key else {
         return unpacked(body, status, limit, is_wanted, sink);

@@ -17,7 +17,7 @@ use crate::streamed::{BodyReader, Head, Streamed, open};
 use crate::transport::body::off_thread;
 use crate::transport::{ArrivalError, Driver, Failure, block_on};
 
-type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
+pub(crate) type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 
 /// A request whose answer goes into a file: see [`Request::download`].
 #[must_use = "a request is sent by `.await` or `.wait()`"]

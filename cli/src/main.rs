@@ -3,14 +3,27 @@
 
 mod account;
 mod ask;
+mod bill;
 mod certs;
+mod completions;
+mod config;
 mod doctor;
+mod endpoints;
 mod exit;
+mod explain;
+mod fields;
+mod help;
+mod man;
+mod meant;
 mod near;
 mod output;
+mod pay_params;
 mod pretty;
 mod report;
 mod sandbox;
+mod serial;
+mod trigger;
+mod upload;
 mod verify;
 mod wait;
 mod when;
@@ -68,6 +81,28 @@ enum Command {
     Verify(verify::Args),
     /// A WeChat Pay on this machine, for tests of programs in any language
     Sandbox(sandbox::Args),
+    /// Send a signed and encrypted notification to a program under development
+    Trigger(trigger::Args),
+    /// List the endpoints that the catalogue has, or those with a word in path or title
+    Endpoints(endpoints::Args),
+    /// Tell what the catalogue knows of an endpoint: fields, documentation, a JSON skeleton
+    Explain(explain::Args),
+    /// Fetch a bill, unpack it, and compare it with its digest
+    Bill(bill::Args),
+    /// Upload an image, a video or another file
+    Upload(upload::Args),
+    /// Sign what a front end needs to open the payment
+    PayParams(pay_params::Args),
+    /// Tell a certificate's serial number
+    Serial(serial::Args),
+    /// The configuration file, and the settings that a command would use
+    Config(config::Args),
+    /// Write completions for a shell, with the paths of the catalogue
+    Completions(completions::Args),
+    /// Write a manual page, or all of them
+    Man(man::Args),
+    /// Show the help of a command, or a page: exit-codes, environment
+    Help(help::Args),
 }
 
 fn main() -> ExitCode {
@@ -93,5 +128,16 @@ fn run(command: Command, globals: &Globals) -> Result<()> {
         Command::Doctor(args) => doctor::run(&args, globals),
         Command::Verify(args) => verify::run(&args, globals),
         Command::Sandbox(args) => sandbox::run(args, globals),
+        Command::Endpoints(args) => endpoints::run(&args, globals),
+        Command::Explain(args) => explain::run(&args, globals),
+        Command::Bill(args) => bill::run(args, globals),
+        Command::Upload(args) => upload::run(&args, globals),
+        Command::PayParams(args) => pay_params::run(&args, globals),
+        Command::Serial(args) => serial::run(&args, globals),
+        Command::Trigger(args) => trigger::run(&args, globals),
+        Command::Config(args) => config::run(args, globals),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::Help(args) => help::run(&args),
     }
 }

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::Globals;
 use crate::exit::{Code, Failure, Result};
 
 /// When to use colours.
@@ -63,8 +64,29 @@ pub(crate) fn json_line(value: &Value) -> Result<()> {
     line(value.to_string())
 }
 
+/// Writes JSON: indented for who reads it on a terminal, in one line for programs.
+pub(crate) fn value(value: &Value, globals: &Globals) -> Result<()> {
+    match is_terminal() && !globals.json {
+        true => line(format!("{value:#}")),
+        false => json_line(value),
+    }
+}
+
+/// Writes what was received: as it is into a pipe; on a terminal JSON is indented, and the last line
+/// ends.
+pub(crate) fn received(body: &[u8], globals: &Globals) -> Result<()> {
+    if !is_terminal() {
+        return bytes(body);
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(json) => value(&json, globals),
+        Err(_) if body.is_empty() => Ok(()),
+        Err(_) => line(String::from_utf8_lossy(body).trim_end()),
+    }
+}
+
 /// A reader that has seen enough, as `head` has, is no mistake.
-fn unless_closed(error: io::Error) -> Result<()> {
+pub(crate) fn unless_closed(error: io::Error) -> Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Ok(());
     }

@@ -118,6 +118,41 @@ fn promise(digest: impl Into<String>) -> Value {
 }
 
 #[test]
+fn progress_is_told_of_the_file_as_it_comes() {
+    each_way(|_, client| {
+        for (query, length) in [
+            (json!({}), gzip_length()),
+            (json!({ "tar_type": null }), 95),
+        ] {
+            let folder = Folder::new("progress");
+            let (told, heard) = std::sync::mpsc::channel();
+            let bill = client.bill().trade(DAY).query(query);
+            let download = bill.download(folder.bill()).progress(move |done, total| {
+                let _ = told.send((done, total));
+            });
+            assert_eq!(download.wait().unwrap().bytes_written(), 95);
+            let heard: Vec<_> = heard.iter().collect();
+            assert!(heard.is_sorted(), "{heard:?}");
+            let (done, total) = heard.last().unwrap();
+            assert_eq!((*done, *total), (length, Some(length)));
+        }
+    });
+}
+
+/// The length of the sandbox's packed bill.
+fn gzip_length() -> u64 {
+    let sandbox = Sandbox::start_blocking().unwrap();
+    let file = sandbox.client().url(format!(
+        "{}v3/billdownload/file?token=sandbox-gzip",
+        sandbox.base_uri()
+    ));
+    let mut packed = file.stream().wait().unwrap();
+    let mut bytes = Vec::new();
+    packed.read_to_end(&mut bytes).unwrap();
+    bytes.len() as u64
+}
+
+#[test]
 fn a_bill_is_the_same_95_bytes_plain_and_as_gzip() {
     let folder = Folder::new("same");
     let csv = csv();

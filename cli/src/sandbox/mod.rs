@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use wechatpay_sandbox::{PlatformCertificate, Sandbox};
 
-use self::files::Files;
+pub(crate) use self::files::Files;
 use self::running::{Clock, Fail, Notify, Pay, Running, Tail, Wait};
 use crate::Globals;
 use crate::exit::{Code, Failure, Result, io};
@@ -155,11 +155,11 @@ impl Options {
 
 /// Starts one, says what a program needs to know, and waits for Ctrl-C.
 fn serve(options: &Options, globals: &Globals) -> Result<()> {
-    let runtime = runtime()?;
-    // Whoever has read that it is ready may end it.
-    let mut end = End::new(&runtime)?;
     let sandbox = options.start()?;
     let files = Files::write(&sandbox, options.keys_to.as_deref())?;
+    let runtime = runtime()?;
+    // Before anybody is told that it is ready, and may end it.
+    let mut ending = runtime.block_on(async { Ending::listen() }).map_err(deaf)?;
     if globals.json {
         let environment: serde_json::Map<_, _> = options
             .environment(&sandbox)
@@ -180,7 +180,7 @@ fn serve(options: &Options, globals: &Globals) -> Result<()> {
     } else {
         output::line(paste::everything(&sandbox, &files))?;
     }
-    runtime.block_on(end.told());
+    runtime.block_on(ending.heard());
     output::say("the sandbox has ended");
     Ok(())
 }
@@ -192,9 +192,8 @@ fn run_command(args: RunArgs) -> Result<()> {
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Failure::usage("no command was given"));
     };
-    let runtime = runtime()?;
-    let mut end = End::new(&runtime)?;
-    let ended = runtime.block_on(async {
+    let ended = runtime()?.block_on(async {
+        let mut ending = Ending::listen().map_err(deaf)?;
         let mut command = tokio::process::Command::new(program);
         command
             .args(rest)
@@ -212,7 +211,7 @@ fn run_command(args: RunArgs) -> Result<()> {
         let ended = loop {
             tokio::select! {
                 ended = child.wait() => break ended,
-                () = end.told() => {}
+                () = ending.heard() => {}
             }
         };
         ended.map_err(|error| io(Code::Bug, "waiting for the command", &error))
@@ -223,47 +222,48 @@ fn run_command(args: RunArgs) -> Result<()> {
     }
 }
 
-/// Ctrl-C, and whatever else asks a program on this system to end, from when this is made.
-struct End {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 2],
+/// Ctrl-C, and whatever else asks a program on this system to end: heard from when this is made.
+#[cfg(unix)]
+struct Ending {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
-impl End {
-    fn new(runtime: &Runtime) -> Result<Self> {
-        let _inside = runtime.enter();
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
+#[cfg(unix)]
+impl Ending {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
 
-            let listen =
-                |kind| signal(kind).map_err(|error| io(Code::Bug, "listening for Ctrl-C", &error));
-            Ok(Self {
-                signals: [
-                    listen(SignalKind::interrupt())?,
-                    listen(SignalKind::terminate())?,
-                ],
-            })
-        }
-        #[cfg(not(unix))]
-        Ok(Self {})
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
-    /// Waits for it.
-    async fn told(&mut self) {
-        #[cfg(unix)]
-        {
-            let [interrupt, terminate] = &mut self.signals;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        #[cfg(not(unix))]
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
+    async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
+}
+
+#[cfg(not(unix))]
+struct Ending(tokio::signal::windows::CtrlC);
+
+#[cfg(not(unix))]
+impl Ending {
+    fn listen() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn heard(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+fn deaf(error: std::io::Error) -> Failure {
+    io(Code::Bug, "listening for Ctrl-C", &error)
 }
 
 /// What a shell would say: 128 and the number of the signal that ended it.

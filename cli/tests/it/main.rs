@@ -8,11 +8,19 @@
 )]
 
 mod ask;
+mod bill;
 mod certs;
+mod config;
 mod doctor;
+mod endpoints;
 mod exit_codes;
+mod explain;
+mod help;
+mod keys;
 mod sandbox;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod trigger;
+mod upload;
 mod verify;
