@@ -126,25 +126,39 @@ fn report(arguments: &Arguments, rounds: &[Round]) {
         of(|round| round.socket.as_secs_f64() * 1e6),
         of(|round| round.client.as_secs_f64() * 1e6),
     );
-    let mut latencies: Vec<Duration> = rounds.iter().flat_map(|round| round.latencies.clone()).collect();
+    let mut latencies: Vec<Duration> = rounds
+        .iter()
+        .flat_map(|round| round.latencies.clone())
+        .collect();
     latencies.sort();
     let percentile = |share: usize| micros(latencies[(latencies.len() - 1) * share / 100]) / 1e3;
     if !arguments.client_only {
         println!("CPU, one raw signature and verification  {raw:8.1} µs");
-        println!("CPU, a request over a bare socket        {socket:8.1} µs   {:.3} of raw", socket / raw);
+        println!(
+            "CPU, a request over a bare socket        {socket:8.1} µs   {:.3} of raw",
+            socket / raw
+        );
     }
     print!("CPU, a request of the client             {client:8.1} µs");
     if arguments.client_only {
         println!();
     } else {
-        println!("   {:.3} of raw, {:.3} of bare", client / raw, client / socket);
+        println!(
+            "   {:.3} of raw, {:.3} of bare",
+            client / raw,
+            client / socket
+        );
     }
     let elapsed = of(|round| round.elapsed.as_secs_f64());
     println!(
         "{} in flight, threads: {}, HTTP/{}: {:.0} requests/s, p50 {:.2} ms, p99 {:.2} ms",
         arguments.in_flight,
         arguments.threads,
-        if arguments.http == Version::One { "1.1" } else { "2" },
+        if arguments.http == Version::One {
+            "1.1"
+        } else {
+            "2"
+        },
         arguments.requests as f64 / elapsed,
         percentile(50),
         percentile(99),
@@ -370,7 +384,10 @@ fn runtime(threads: usize) -> Result<Runtime> {
     } else {
         tokio::runtime::Builder::new_multi_thread()
     };
-    Ok(builder.worker_threads(threads.max(1)).enable_all().build()?)
+    Ok(builder
+        .worker_threads(threads.max(1))
+        .enable_all()
+        .build()?)
 }
 
 /// The CPU time of each of `count` runs.
@@ -397,5 +414,10 @@ fn cpu_time() -> Duration {
 fn peak_memory() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().skip(1).collect::<Vec<_>>().join(" "))
+    Some(
+        line.split_whitespace()
+            .skip(1)
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
 }
