@@ -217,13 +217,18 @@ pub(crate) fn request_id(number: u32, random: &Random) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::keys::{Keys, Own};
     use crate::platform::Platform;
 
     #[test]
     fn a_nonce_is_32_letters_and_digits_and_a_request_id_says_its_number() {
         let random = Random::new(1);
-        let signer = Platform::new(1_700_000_000, &random).unwrap().signer();
+        let keys = Arc::new(Keys::new(Own::default()).unwrap());
+        let platform = Platform::new(1_700_000_000, &random, keys).unwrap();
+        let signer = platform.signer();
         let answer = Answer::ok(&json!({})).sign(&signer, "1700000000", &random);
         let nonce = answer.headers().get(NONCE).unwrap().to_str().unwrap();
         assert_eq!(nonce.len(), 32);

@@ -11,12 +11,14 @@ mod red_packet;
 mod sign;
 mod trial;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderMap};
 use http::{HeaderValue, StatusCode};
 
 use crate::answer::{ALPHABET, Answer, Fidelity, Signed, XML};
-use crate::keys;
+use crate::keys::Keys;
 use crate::misbehaviour::Misbehaviour;
 use crate::notifier::Notifier;
 use crate::orders::Orders;
@@ -98,6 +100,7 @@ pub(crate) struct Call {
     fields: Fields,
     sign_type: SignType,
     world: World,
+    keys: Arc<Keys>,
     random: Random,
 }
 
@@ -112,11 +115,11 @@ impl Call {
     }
 
     /// What it is signed with, and its answer.
-    fn key(&self) -> &'static str {
+    fn key(&self) -> &str {
         if self.is_trial() {
             trial::KEY
         } else {
-            keys::SECRET
+            &self.keys.secret
         }
     }
 
@@ -282,12 +285,13 @@ impl Refusal {
 pub(crate) fn check(
     request: &Received,
     merchants: &[String],
+    keys: &Arc<Keys>,
     random: &Random,
 ) -> Result<Call, Refusal> {
     if needs_certificate(request.path()) && request.is_tls() {
         match request.client_certificate() {
             None => return Err(Refusal::Certificate(NO_CERTIFICATE)),
-            Some(certificate) if !keys::is_merchants(certificate) => {
+            Some(certificate) if !keys.is_merchants(certificate) => {
                 return Err(Refusal::Certificate(WRONG_CERTIFICATE));
             }
             Some(_) => {}
@@ -300,6 +304,7 @@ pub(crate) fn check(
         fields,
         sign_type,
         world: trial::world(request.path()),
+        keys: Arc::clone(keys),
         random: random.clone(),
     };
     if request.path() == AUTHORIZE {
@@ -328,7 +333,7 @@ pub(crate) fn check(
         if !call.is_trial() {
             return Err(Refusal::Signature(mismatch));
         }
-        let wrong = if call.get("sign") == sign_type.sign(fields, keys::SECRET) {
+        let wrong = if call.get("sign") == sign_type.sign(fields, &keys.secret) {
             trial::Wrong::MerchantsKey
         } else {
             trial::Wrong::Otherwise

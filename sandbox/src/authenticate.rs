@@ -5,8 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, number};
 use crate::apiv2::unescape;
 use crate::json::canonical;
-use crate::keys::{self, MerchantKey};
+use crate::keys::Keys;
 use crate::media;
 use crate::received::{Mismatch, Received};
 
@@ -331,17 +330,20 @@ fn guesses(request: &Received, credentials: &Credentials<'_>) -> Vec<String> {
 /// Knows the merchants, who share their keys, and the nonces they used lately.
 pub(crate) struct Authenticator {
     merchants: Vec<String>,
-    key: MerchantKey,
+    keys: Arc<Keys>,
     nonces: Mutex<Nonces>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(merchants: Vec<String>) -> io::Result<Self> {
-        Ok(Self {
+    /// Beside the merchant whose keys these are there may be others.
+    pub(crate) fn new(keys: Arc<Keys>, others: Vec<String>) -> Self {
+        let mut merchants = vec![keys.mchid.clone()];
+        merchants.extend(others);
+        Self {
             merchants,
-            key: MerchantKey::load()?,
+            keys,
             nonces: Mutex::default(),
-        })
+        }
     }
 
     /// Whose requests are taken.
@@ -356,7 +358,7 @@ impl Authenticator {
 
     /// Encrypts a field for the merchant.
     pub(crate) fn encrypt(&self, text: &str) -> Option<String> {
-        self.key.encrypt(text)
+        self.keys.merchant.encrypt(text)
     }
 
     /// What should have been signed, beside what was, where it is one of the usual mistakes: a
@@ -374,7 +376,11 @@ impl Authenticator {
             Vec::new()
         };
         let mut signed = guesses.into_iter();
-        let signed = signed.find(|guess| self.key.verify(guess.as_bytes(), credentials.signature));
+        let signed = signed.find(|guess| {
+            self.keys
+                .merchant
+                .verify(guess.as_bytes(), credentials.signature)
+        });
         Mismatch::new(expected.into_owned(), signed)
     }
 
@@ -396,7 +402,7 @@ impl Authenticator {
         {
             return Err(Refusal::Merchant);
         }
-        if credentials.serial_no != keys::MERCHANT_SERIAL {
+        if credentials.serial_no != self.keys.merchant_serial {
             return Err(Refusal::Serial);
         }
         // Digits only: `i64::from_str` would also take a sign.
@@ -415,7 +421,7 @@ impl Authenticator {
             return Err(Refusal::Nonce);
         }
         let message = message(request, &credentials);
-        if !self.key.verify(&message, credentials.signature) {
+        if !self.keys.merchant.verify(&message, credentials.signature) {
             return Err(Refusal::Signature {
                 method: request.method().to_owned(),
                 url: request.target().to_owned(),
@@ -477,10 +483,16 @@ mod tests {
     use rustls::pki_types::pem::PemObject as _;
 
     use super::*;
+    use crate::keys::{self, Own};
 
     const NOW: i64 = 1_700_000_000;
     const TARGET: &str = "/v3/pay?a=%E4%B8%AD&b=~";
     const BODY: &str = "{\"name\":\"中文\"}";
+
+    fn authenticator() -> Authenticator {
+        let keys = Keys::new(Own::default()).unwrap();
+        Authenticator::new(Arc::new(keys), Vec::new())
+    }
 
     fn sign(message: &str) -> String {
         let der =
@@ -593,7 +605,7 @@ mod tests {
 
     #[test]
     fn a_good_request_passes_and_its_nonce_only_once() {
-        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
+        let gateway = authenticator();
         assert_eq!(gateway.check(&good(NOW, "one"), NOW), Ok(()));
         assert_eq!(
             gateway.check(&good(NOW, "one"), NOW + 300),
@@ -604,7 +616,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_refused_for_as_long_as_its_time_stamp_is_good_and_then_forgotten() {
-        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
+        let gateway = authenticator();
         let ahead = good(NOW + 300, "one");
         assert_eq!(gateway.check(&ahead, NOW), Ok(()));
         assert_eq!(gateway.check(&ahead, NOW + 600), Err(Refusal::Replayed));
@@ -617,7 +629,7 @@ mod tests {
 
     #[test]
     fn a_time_stamp_may_be_300_seconds_off_and_not_301() {
-        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
+        let gateway = authenticator();
         for (nonce, offset, expected) in [
             ("a", -301, Err(Refusal::Expired)),
             ("b", -300, Ok(())),
@@ -634,7 +646,7 @@ mod tests {
 
     #[test]
     fn the_checks_come_in_their_order() {
-        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
+        let gateway = authenticator();
         let now = NOW.to_string();
         let serial = keys::MERCHANT_SERIAL;
         let long = "n".repeat(33);
@@ -674,7 +686,7 @@ mod tests {
 
     #[test]
     fn a_request_without_user_agent_accept_or_exactly_one_authorization_is_refused() {
-        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
+        let gateway = authenticator();
         let whole = header(keys::MCHID, keys::MERCHANT_SERIAL, "1", "n", "s");
         let rows: [(&[(&str, &str)], Refusal); 4] = [
             (
@@ -707,7 +719,7 @@ mod tests {
 
     #[test]
     fn a_bad_signature_says_what_should_have_been_signed() {
-        let gateway = Authenticator::new(vec![keys::MCHID.to_owned()]).unwrap();
+        let gateway = authenticator();
         let mut bad = good(NOW, "n");
         bad = {
             let authorization = bad.header("authorization").unwrap().to_owned();
@@ -750,8 +762,9 @@ mod tests {
     #[test]
     fn the_merchant_s_keys_belong_together() {
         let signature = sign("message");
-        assert!(MerchantKey::load().unwrap().verify(b"message", &signature));
-        assert!(!MerchantKey::load().unwrap().verify(b"other", &signature));
-        assert!(!MerchantKey::load().unwrap().verify(b"message", "%%%"));
+        let key = Keys::new(Own::default()).unwrap().merchant;
+        assert!(key.verify(b"message", &signature));
+        assert!(!key.verify(b"other", &signature));
+        assert!(!key.verify(b"message", "%%%"));
     }
 }

@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use crate::answer::JSON;
 use crate::clock::rfc3339;
 use crate::gateway::Gateway;
-use crate::keys;
 use crate::orders::{Book, Order, Payer, Refund, RefundState, TradeState};
 use crate::received::{Peer, Received};
 use crate::trouble::{self, Rule};
@@ -99,11 +98,15 @@ fn is_here(host: &str) -> bool {
 }
 
 /// What a call says, in a JSON object.
-struct Call(Value);
+struct Call<'a> {
+    /// The merchant whose business it is, unless another is said.
+    mchid: &'a str,
+    value: Value,
+}
 
-impl Call {
+impl Call<'_> {
     fn text(&self, name: &str) -> &str {
-        let value = self.0.get(name);
+        let value = self.value.get(name);
         value.and_then(Value::as_str).unwrap_or_default()
     }
 
@@ -114,19 +117,18 @@ impl Call {
         }
     }
 
-    /// The merchant whose business it is: the test merchant, unless it is said.
     fn merchant(&self) -> &str {
         match self.text("mchid") {
-            "" => keys::MCHID,
+            "" => self.mchid,
             mchid => mchid,
         }
     }
 }
 
-impl Call {
+impl Call<'_> {
     /// The coupon that a user pays with.
     fn coupon(&self) -> Result<Option<(voucher::Kind, u64)>, Refusal> {
-        let Some(coupon) = self.0.get("coupon") else {
+        let Some(coupon) = self.value.get("coupon") else {
             return Ok(None);
         };
         let kind = coupon.get("type").and_then(Value::as_str);
@@ -140,12 +142,16 @@ impl Call {
 }
 
 fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
-    let call = match request.body() {
-        [] => Call(json!({})),
+    let value = match request.body() {
+        [] => json!({}),
         body => match serde_json::from_slice(body) {
-            Ok(value @ Value::Object(_)) => Call(value),
+            Ok(value @ Value::Object(_)) => value,
             _ => return Err(bad("the body is no JSON object")),
         },
+    };
+    let call = Call {
+        mchid: &gateway.keys.mchid,
+        value,
     };
     let path = request.path().strip_prefix("/_sandbox").unwrap_or_default();
     let method = request.method();
@@ -186,14 +192,14 @@ fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
             Ok(json!({}))
         }
         ("POST", "/withdraw") => {
-            let amount = call.0.get("amount").and_then(Value::as_u64);
+            let amount = call.value.get("amount").and_then(Value::as_u64);
             let amount = amount.ok_or_else(|| bad("amount is no number of fen"))?;
             withdraw(gateway, call.merchant(), amount).map_err(|error| refused(&error))?;
             Ok(json!({}))
         }
         ("POST", "/notify") => {
             let (event, url) = (call.needs("event_type")?, call.needs("url")?);
-            let data = call.0.get("data").cloned().unwrap_or_default();
+            let data = call.value.get("data").cloned().unwrap_or_default();
             let now = gateway.clock.now();
             let notifier = &gateway.notifier;
             notifier.custom(call.merchant(), event, &data, url, now);
@@ -207,7 +213,7 @@ fn act(gateway: &Gateway, request: &Received) -> Result<Value, Refusal> {
         }
         ("GET", "/clock") => Ok(clock(gateway)),
         ("POST", "/clock") => {
-            let seconds = call.0.get("advance").and_then(Value::as_u64);
+            let seconds = call.value.get("advance").and_then(Value::as_u64);
             let seconds = seconds.ok_or_else(|| bad("advance is no number of seconds"))?;
             gateway.advance(Duration::from_secs(seconds));
             Ok(clock(gateway))
@@ -270,17 +276,17 @@ fn refused(error: &std::io::Error) -> Refusal {
     refuse(status, error.to_string())
 }
 
-fn rule(call: &Call) -> Result<Rule, Refusal> {
+fn rule(call: &Call<'_>) -> Result<Rule, Refusal> {
     let (endpoint, trouble) = (call.needs("endpoint")?, call.needs("trouble")?);
-    let is_apiv2 = call.0.get("apiv2") == Some(&Value::Bool(true));
+    let is_apiv2 = call.value.get("apiv2") == Some(&Value::Bool(true));
     let mut rule = Rule::new(endpoint, trouble::named(trouble, is_apiv2));
-    if let Some(after) = call.0.get("after").and_then(Value::as_u64) {
+    if let Some(after) = call.value.get("after").and_then(Value::as_u64) {
         rule = rule.after(after);
     }
-    if let Some(times) = call.0.get("times").and_then(Value::as_u64) {
+    if let Some(times) = call.value.get("times").and_then(Value::as_u64) {
         rule = rule.times(times);
     }
-    if let Some(probability) = call.0.get("probability").and_then(Value::as_f64) {
+    if let Some(probability) = call.value.get("probability").and_then(Value::as_f64) {
         rule = rule.probability(probability);
     }
     Ok(rule)

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use crate::authenticate::{Authenticator, Refusal};
 use crate::canned::Canned;
 use crate::clock::Clock;
 use crate::expectation::Expectations;
-use crate::keys;
+use crate::keys::{Keys, Own};
 use crate::misbehaviour::{Misbehaviour, Script};
 use crate::notifier::Notifier;
 use crate::orders::{NotPaid, Order, Payer, Refund, RefundState};
@@ -34,6 +34,7 @@ const KEPT: usize = 1_000;
 pub(crate) struct Settings {
     /// Beside the test merchant.
     pub(crate) merchants: Vec<String>,
+    pub(crate) own: Own,
     pub(crate) seed: Option<u64>,
     pub(crate) kept: Option<usize>,
     pub(crate) allowed: Vec<String>,
@@ -42,6 +43,7 @@ pub(crate) struct Settings {
 }
 
 pub(crate) struct Gateway {
+    pub(crate) keys: Arc<Keys>,
     pub(crate) platform: Platform,
     pub(crate) authenticator: Authenticator,
     pub(crate) business: Business,
@@ -64,15 +66,15 @@ impl Gateway {
     pub(crate) fn new(now: i64, settings: Settings) -> io::Result<Self> {
         let random = Random::new(settings.seed.unwrap_or_else(Random::seed));
         let kept = settings.kept.unwrap_or(KEPT);
-        let mut merchants = vec![keys::MCHID.to_owned()];
-        merchants.extend(settings.merchants);
+        let keys = Arc::new(Keys::new(settings.own)?);
+        let notifications = random.fork("notifier");
         Ok(Self {
-            platform: Platform::new(now, &random)?,
-            authenticator: Authenticator::new(merchants)?,
+            platform: Platform::new(now, &random, Arc::clone(&keys))?,
+            authenticator: Authenticator::new(Arc::clone(&keys), settings.merchants),
             business: Business::new(&random, settings.limits),
             canned: Canned::default(),
             clock: Clock::default(),
-            notifier: Notifier::new(random.fork("notifier"), kept, settings.allowed),
+            notifier: Notifier::new(Arc::clone(&keys), notifications, kept, settings.allowed),
             notices: random.fork("notices"),
             answers: random.fork("answers"),
             kept,
@@ -81,6 +83,7 @@ impl Gateway {
             script: Script::default(),
             rules: Rules::new(random.fork("rules")),
             expectations: Expectations::default(),
+            keys,
         })
     }
 
@@ -186,7 +189,7 @@ impl Gateway {
         now: i64,
     ) -> Answer {
         let merchants = self.authenticator.merchants();
-        let call = whole.then(|| apiv2::check(&request, merchants, &self.answers));
+        let call = whole.then(|| apiv2::check(&request, merchants, &self.keys, &self.answers));
         match &call {
             Some(Ok(_)) => request.set_authenticated(),
             Some(Err(refusal)) => {

@@ -302,6 +302,9 @@
 //! Key pairs, APIv3 key and APIv2 key are fixed and published in this crate's source: use them on
 //! loopback and nowhere else. Only certificates are made anew at each start: the one of TLS with a
 //! key of its own, the platform's with fixed and published keys.
+//!
+//! A program that has test settings already keeps them: [`Builder::mchid`] and its like have a sandbox
+//! take another merchant number and other keys.
 
 mod accept;
 mod answer;
@@ -359,7 +362,7 @@ use crate::accept::Server;
 use crate::coupons::StockState;
 use crate::endpoint::Endpoint;
 use crate::gateway::{Gateway, Settings};
-use crate::keys::Padding;
+use crate::keys::{Keys, Padding};
 use crate::orders::{NotPaid, Payer, RefundState};
 
 pub use crate::canned::CannedAnswer;
@@ -434,56 +437,60 @@ impl Sandbox {
     /// adds them, a test may add what it is about.
     #[must_use]
     pub fn client_builder(&self) -> ClientBuilder {
-        client_builder(keys::MCHID, &self.base_uri(), self.root_certificate())
+        let (keys, root) = (&self.gateway.keys, self.root_certificate());
+        client_builder(keys, &keys.mchid, &self.base_uri(), root)
     }
 
-    /// The number of the test merchant; [`Builder::merchant`] adds others.
+    /// The number of the test merchant, [given](Builder::mchid) or the published one;
+    /// [`Builder::merchant`] adds others.
     #[must_use]
-    pub fn mchid(&self) -> &'static str {
-        keys::MCHID
+    pub fn mchid(&self) -> &str {
+        &self.gateway.keys.mchid
     }
 
-    /// The serial of the merchant's certificate, 40 hexadecimal digits.
+    /// The serial of the merchant's certificate in upper-case hexadecimal digits, 40 of the published
+    /// one.
     #[must_use]
-    pub fn merchant_serial(&self) -> &'static str {
-        keys::MERCHANT_SERIAL
+    pub fn merchant_serial(&self) -> &str {
+        &self.gateway.keys.merchant_serial
     }
 
-    /// The merchant's private key, PKCS#8 in PEM. It is public.
+    /// The merchant's private key, PKCS#8 in PEM. It is public, unless it was
+    /// [given](Builder::merchant_key).
     #[must_use]
-    pub fn merchant_private_key(&self) -> &'static str {
-        keys::MERCHANT_PRIVATE_KEY
+    pub fn merchant_private_key(&self) -> &str {
+        &self.gateway.keys.merchant_private_key
     }
 
     /// The merchant's certificate in PEM.
     #[must_use]
-    pub fn merchant_certificate(&self) -> &'static str {
-        keys::MERCHANT_CERTIFICATE
+    pub fn merchant_certificate(&self) -> &str {
+        &self.gateway.keys.merchant_certificate
     }
 
     /// The ID of the public key that verifies the answers, unless [`sign_with`](Self::sign_with)
-    /// says otherwise: `PUB_KEY_ID_…`.
+    /// says otherwise: `PUB_KEY_ID_…`, or what was [given](Builder::platform_key).
     #[must_use]
-    pub fn platform_serial(&self) -> &'static str {
-        keys::PLATFORM_SERIAL
+    pub fn platform_serial(&self) -> &str {
+        &self.gateway.keys.platform_serial
     }
 
     /// The public key of that ID, SPKI in PEM.
     #[must_use]
-    pub fn platform_public_key(&self) -> &'static str {
-        keys::PLATFORM_PUBLIC_KEY
+    pub fn platform_public_key(&self) -> &str {
+        &self.gateway.keys.platform_public_key
     }
 
-    /// The APIv3 key, 32 characters. It is public.
+    /// The APIv3 key, 32 bytes. It is public, unless it was [given](Builder::apiv3_key).
     #[must_use]
-    pub fn apiv3_key(&self) -> &'static str {
-        keys::APIV3_KEY
+    pub fn apiv3_key(&self) -> &str {
+        &self.gateway.keys.apiv3_key
     }
 
-    /// The APIv2 key, 32 characters. It is public.
+    /// The APIv2 key, 32 characters. It is public, unless it was [given](Builder::secret).
     #[must_use]
-    pub fn secret(&self) -> &'static str {
-        keys::SECRET
+    pub fn secret(&self) -> &str {
+        &self.gateway.keys.secret
     }
 
     /// The authority of the TLS certificate in PEM, made at the start, for 24 hours, for this machine
@@ -748,7 +755,7 @@ impl Sandbox {
             openid: openid.as_ref(),
             ..Payer::default()
         };
-        pay(&self.gateway, keys::MCHID, out_trade_no.as_ref(), payer)
+        pay(&self.gateway, self.mchid(), out_trade_no.as_ref(), payer)
     }
 
     /// Has the user pay an order with a coupon of WeChat Pay's (代金券) over so many fen, and the rest
@@ -776,7 +783,7 @@ impl Sandbox {
             coupon: Some((kind, amount)),
             ..Payer::default()
         };
-        pay(&self.gateway, keys::MCHID, out_trade_no.as_ref(), payer)
+        pay(&self.gateway, self.mchid(), out_trade_no.as_ref(), payer)
     }
 
     /// Has the user fail to pay an order: for want of money, a wrong password, or a change of mind.
@@ -807,7 +814,7 @@ impl Sandbox {
         reason: impl AsRef<str>,
     ) -> io::Result<()> {
         let (number, openid) = (out_trade_no.as_ref(), openid.as_ref());
-        pay_fails(&self.gateway, keys::MCHID, number, openid, reason.as_ref())
+        pay_fails(&self.gateway, self.mchid(), number, openid, reason.as_ref())
     }
 
     /// Has the user delete a coupon of `v3/marketing/busifavor` that the test merchant sent: it is
@@ -817,7 +824,7 @@ impl Sandbox {
     ///
     /// [`NotFound`](io::ErrorKind::NotFound) when there is none that could be used.
     pub fn delete_coupon(&self, coupon_code: impl AsRef<str>) -> io::Result<()> {
-        delete_coupon(&self.gateway, keys::MCHID, coupon_code.as_ref())
+        delete_coupon(&self.gateway, self.mchid(), coupon_code.as_ref())
     }
 
     /// Puts a stock of coupons into this state, as its owner does by hand: `RUNNING`, `PAUSED`,
@@ -842,7 +849,7 @@ impl Sandbox {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when there is less.
     pub fn withdraw(&self, amount: u64) -> io::Result<()> {
-        withdraw(&self.gateway, keys::MCHID, amount)
+        withdraw(&self.gateway, self.mchid(), amount)
     }
 
     /// Ends a refund of the test merchant's that is in process or abnormal: `SUCCESS`, `CLOSED` or
@@ -861,7 +868,7 @@ impl Sandbox {
         status: impl AsRef<str>,
     ) -> io::Result<()> {
         let (number, status) = (out_refund_no.as_ref(), status.as_ref());
-        end_refund(&self.gateway, keys::MCHID, number, status)
+        end_refund(&self.gateway, self.mchid(), number, status)
     }
 
     /// Tells the test merchant of an event, at this URL, signed and encrypted: once, and again on
@@ -880,7 +887,7 @@ impl Sandbox {
             notifier, clock, ..
         } = &*self.gateway;
         let (event_type, url) = (event_type.as_ref(), url.as_ref());
-        notifier.custom(keys::MCHID, event_type, &data.into(), url, clock.now());
+        notifier.custom(self.mchid(), event_type, &data.into(), url, clock.now());
     }
 
     /// Sends a probe to this URL, once: a notification under a signature that is wrong by design,
@@ -890,7 +897,7 @@ impl Sandbox {
         let Gateway {
             notifier, clock, ..
         } = &*self.gateway;
-        notifier.probe(keys::MCHID, url.as_ref(), clock.now());
+        notifier.probe(self.mchid(), url.as_ref(), clock.now());
     }
 
     /// Every attempt to tell a merchant something, in the order in which they ended. Of very many
@@ -982,8 +989,9 @@ impl Sandbox {
 
     fn to(&self) -> apiv2::To<'_> {
         apiv2::To {
+            keys: &self.gateway.keys,
             orders: &self.gateway.business.orders,
-            merchant: keys::MCHID,
+            merchant: self.mchid(),
             random: &self.gateway.notices,
         }
     }
@@ -1069,7 +1077,7 @@ impl Sandbox {
     }
 
     /// A field as WeChat Pay encrypts it for the merchant: with RSA-OAEP and SHA-1, in Base64.
-    /// `None` for a text of more than 214 bytes, for which there is no room.
+    /// `None` for a text for which there is no room: of more than 214 bytes with a key of 2048 bits.
     #[must_use]
     pub fn encrypt_for_merchant(&self, text: impl AsRef<str>) -> Option<String> {
         self.gateway.authenticator.encrypt(text.as_ref())
@@ -1155,6 +1163,76 @@ impl Builder {
         self
     }
 
+    /// The merchant number of a program's existing test settings, 1 to 32 digits, instead of the
+    /// published one, so that they work here as they are. The same goes for
+    /// [`merchant_key`](Self::merchant_key), [`platform_key`](Self::platform_key),
+    /// [`apiv3_key`](Self::apiv3_key) and [`secret`](Self::secret); whatever is not given is the
+    /// published one.
+    ///
+    /// All of them are checked at the start. Give the keys of a test, never those of a merchant who
+    /// takes money: the sandbox hands them out, as in [`Sandbox::environment`].
+    ///
+    /// ```
+    /// use wechatpay_sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::builder()
+    ///     .mchid("1900000999")
+    ///     .apiv3_key("0123456789abcdefghijklmnopqrstuv")
+    ///     .start_blocking()?;
+    /// assert_eq!(sandbox.mchid(), "1900000999");
+    ///
+    /// let error = Sandbox::builder().apiv3_key("short").start_blocking().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "apiv3_key: a key of 5 bytes was given; wanted: the APIv3 key, exactly 32 bytes"
+    /// );
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn mchid(mut self, number: impl Into<String>) -> Self {
+        self.settings.own.mchid = Some(number.into());
+        self
+    }
+
+    /// The merchant's certificate (`apiclient_cert.pem`) and private key (`apiclient_key.pem`), as the
+    /// text of these files: RSA, PKCS#8 or PKCS#1, unencrypted, made for each other. The serial is the
+    /// certificate's; who issued it, and until when it is valid, is not looked at.
+    pub fn merchant_key(
+        mut self,
+        certificate: impl Into<String>,
+        private_key: impl Into<String>,
+    ) -> Self {
+        self.settings.own.merchant = Some((certificate.into(), private_key.into()));
+        self
+    }
+
+    /// The private key that signs in WeChat Pay's stead, in PEM, and the ID of its public key
+    /// (`PUB_KEY_ID_…`) or the serial of its certificate: the other half of what the program verifies
+    /// with. WeChat Pay's own private key nobody has, so a pair for tests it is.
+    ///
+    /// The [platform certificates](crate#platform-certificates) that can be fetched keep their
+    /// published keys.
+    pub fn platform_key(
+        mut self,
+        id_or_serial: impl Into<String>,
+        private_key: impl Into<String>,
+    ) -> Self {
+        self.settings.own.platform = Some((id_or_serial.into(), private_key.into()));
+        self
+    }
+
+    /// The APIv3 key, exactly 32 bytes, with which notifications and platform certificates are
+    /// encrypted.
+    pub fn apiv3_key(mut self, key: impl Into<String>) -> Self {
+        self.settings.own.apiv3_key = Some(key.into());
+        self
+    }
+
+    /// The APIv2 key, with which APIv2 signs and notifications of its refunds are encrypted.
+    pub fn secret(mut self, key: impl Into<String>) -> Self {
+        self.settings.own.secret = Some(key.into());
+        self
+    }
+
     /// One more merchant, of this number, beside the test merchant: see [`Sandbox::merchant`]. All
     /// share the test merchant's keys and serial; orders, refunds and coupons are each one's own.
     pub fn merchant(mut self, mchid: impl Into<String>) -> Self {
@@ -1191,7 +1269,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread or no port.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a key or a number that was
+    /// [given](Self::mchid) can't be used, which says which and why but shows no key; else when the
+    /// system gives no thread or no port.
     pub async fn start(self) -> io::Result<Sandbox> {
         let (done, started) = oneshot::channel();
         // Making keys and the first signature take tens of milliseconds, which an executor's thread
@@ -1211,7 +1291,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread or no port.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a key or a number that was
+    /// [given](Self::mchid) can't be used, which says which and why but shows no key; else when the
+    /// system gives no thread or no port.
     pub fn start_blocking(self) -> io::Result<Sandbox> {
         let gateway = Arc::new(Gateway::new(clock::now(), self.settings)?);
         let (tls, root_certificate) = if self.plain {
@@ -1236,7 +1318,8 @@ impl Builder {
         };
         let base_uri = base_uri(root_certificate.is_some(), address);
         gateway.business.bills.set_base(&base_uri);
-        let client = client(keys::MCHID, &base_uri, root_certificate.as_deref());
+        let (keys, root) = (&gateway.keys, root_certificate.as_deref());
+        let client = client(keys, &keys.mchid, &base_uri, root);
         let client = client.map_err(io::Error::other)?;
         let (closing, closing_seen) = watch::channel(false);
         let (closed, closed_seen) = mpsc::channel();
@@ -1385,11 +1468,16 @@ fn base_uri(tls: bool, address: SocketAddr) -> String {
     format!("{scheme}://{address}/")
 }
 
-fn client_builder(mchid: &str, base_uri: &str, root_certificate: Option<&str>) -> ClientBuilder {
+fn client_builder(
+    keys: &Keys,
+    mchid: &str,
+    base_uri: &str,
+    root_certificate: Option<&str>,
+) -> ClientBuilder {
     let builder = Client::builder()
         .mchid(mchid)
-        .serial(keys::MERCHANT_SERIAL)
-        .private_key(keys::MERCHANT_PRIVATE_KEY)
+        .serial(&keys.merchant_serial)
+        .private_key(&*keys.merchant_private_key)
         .base_uri(base_uri)
         // Loopback never goes through one, and what the environment says may be malformed.
         .without_proxy();
@@ -1400,14 +1488,15 @@ fn client_builder(mchid: &str, base_uri: &str, root_certificate: Option<&str>) -
 }
 
 fn client(
+    keys: &Keys,
     mchid: &str,
     base_uri: &str,
     root_certificate: Option<&str>,
 ) -> wechatpay_chain::Result<Client> {
-    client_builder(mchid, base_uri, root_certificate)
-        .cert(keys::PLATFORM_SERIAL, keys::PLATFORM_PUBLIC_KEY)
-        .apiv3_key(keys::APIV3_KEY)
-        .secret(keys::SECRET)
-        .merchant(keys::MERCHANT_CERTIFICATE, keys::MERCHANT_PRIVATE_KEY)
+    client_builder(keys, mchid, base_uri, root_certificate)
+        .cert(&*keys.platform_serial, &*keys.platform_public_key)
+        .apiv3_key(&*keys.apiv3_key)
+        .secret(&*keys.secret)
+        .merchant(&*keys.merchant_certificate, &*keys.merchant_private_key)
         .build()
 }

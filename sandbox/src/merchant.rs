@@ -34,7 +34,8 @@ impl<'a> Merchant<'a> {
     /// When the number is none that a client takes.
     pub fn client(&self) -> io::Result<Client> {
         let Self { sandbox, mchid } = self;
-        let client = client(mchid, &sandbox.base_uri(), sandbox.root_certificate());
+        let (keys, root) = (&sandbox.gateway.keys, sandbox.root_certificate());
+        let client = client(keys, mchid, &sandbox.base_uri(), root);
         client.map_err(io::Error::other)
     }
 
@@ -42,7 +43,8 @@ impl<'a> Merchant<'a> {
     #[must_use]
     pub fn client_builder(&self) -> ClientBuilder {
         let Self { sandbox, mchid } = self;
-        client_builder(mchid, &sandbox.base_uri(), sandbox.root_certificate())
+        let (keys, root) = (&sandbox.gateway.keys, sandbox.root_certificate());
+        client_builder(keys, mchid, &sandbox.base_uri(), root)
     }
 
     /// Has the user pay an order of this merchant: as [`Sandbox::pay`].

@@ -90,13 +90,13 @@ impl NotificationBuilder {
     ) -> Self {
         Self {
             random: gateway.notices.clone(),
+            apiv3_key: gateway.keys.apiv3_key.clone(),
             gateway,
             event_type: event_type.to_owned(),
             resource_type: resource_type.to_owned(),
             plaintext: resource.to_string().into_bytes(),
             associated_data: Some(resource_type.to_owned()),
             algorithm: "AEAD_AES_256_GCM".to_owned(),
-            apiv3_key: keys::APIV3_KEY.to_owned(),
             summary: summary(event_type).to_owned(),
             body: None,
             at: None,

@@ -13,8 +13,9 @@ use crate::apiv2;
 use crate::clock::{self, time};
 use crate::deliver::deliver;
 use crate::gateway::Gateway;
+use crate::keys::Keys;
 use crate::notification::{Notification, NotificationBuilder, random_id};
-use crate::orders::{Number, Order, Orders, Refund, RefundState, TradeType, Version};
+use crate::orders::{Order, Orders, Refund, RefundState, TradeType, Version};
 use crate::payments;
 use crate::random::Random;
 use crate::refunds;
@@ -180,6 +181,7 @@ struct State {
 
 /// Everything that is to be told, and what was.
 pub(crate) struct Notifier {
+    keys: Arc<Keys>,
     random: Random,
     /// How many deliveries are remembered.
     kept: usize,
@@ -193,8 +195,9 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    pub(crate) fn new(random: Random, kept: usize, allowed: Vec<String>) -> Self {
+    pub(crate) fn new(keys: Arc<Keys>, random: Random, kept: usize, allowed: Vec<String>) -> Self {
         Self {
+            keys,
             random,
             kept,
             allowed,
@@ -236,7 +239,10 @@ impl Notifier {
                 resource: payments::transaction(merchant, order),
                 is_probe: false,
             },
-            Version::Apiv2 => Message::Apiv2(apiv2::of_order(merchant, order, &self.random)),
+            Version::Apiv2 => {
+                let body = apiv2::of_order(&self.keys, merchant, order, &self.random);
+                Message::Apiv2(body)
+            }
         };
         let subject = &order.draft.out_trade_no;
         let url = &terms.notify_url;
@@ -258,10 +264,13 @@ impl Notifier {
                 is_probe: false,
             },
             Version::Apiv2 => {
-                let number = Number::OutTradeNo(&refund.out_trade_no);
-                let order = orders.find(merchant, number, now);
-                let random = &self.random;
-                Message::Apiv2(apiv2::of_refund(merchant, order.as_ref(), refund, random))
+                let to = apiv2::To {
+                    keys: &self.keys,
+                    orders,
+                    merchant,
+                    random: &self.random,
+                };
+                Message::Apiv2(apiv2::of_refund(to, refund, now))
             }
         };
         let (subject, url) = (&refund.out_refund_no, &refund.notify_url);

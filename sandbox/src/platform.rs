@@ -11,7 +11,7 @@ use crate::accept::named;
 use crate::answer::{Answer, number};
 use crate::clock::{rfc3339, time};
 use crate::json::{object, text};
-use crate::keys::{self, PlatformKey};
+use crate::keys::{self, Keys, PlatformKey};
 use crate::misbehaviour::Misbehaviour;
 use crate::random::Random;
 
@@ -144,6 +144,7 @@ struct State {
 /// The keys of WeChat Pay.
 pub(crate) struct Platform {
     public_key: Signer,
+    account: Arc<Keys>,
     /// Those of the certificates, which take turns.
     keys: [(&'static str, Arc<PlatformKey>); 3],
     state: Mutex<State>,
@@ -153,11 +154,14 @@ pub(crate) struct Platform {
 impl Platform {
     /// The public key, which signs, and two certificates: one for four years already, and one since
     /// yesterday.
-    pub(crate) fn new(now: i64, random: &Random) -> io::Result<Self> {
-        let load = |pem| PlatformKey::load(pem).map(Arc::new);
+    pub(crate) fn new(now: i64, random: &Random, keys: Arc<Keys>) -> io::Result<Self> {
+        let load = |pem| match PlatformKey::load(pem) {
+            Ok(key) => Ok(Arc::new(key)),
+            Err(what) => Err(io::Error::other(format!("a key of the sandbox is {what}"))),
+        };
         let public_key = Signer {
-            serial: keys::PLATFORM_SERIAL.to_owned(),
-            key: load(keys::PLATFORM_PRIVATE_KEY)?,
+            serial: keys.platform_serial.clone(),
+            key: Arc::clone(&keys.platform),
         };
         // The first signature of a process takes AWS-LC some 30 ms; let the start pay for it, not
         // the first answer.
@@ -175,6 +179,7 @@ impl Platform {
                 public_key_only: false,
             }),
             public_key,
+            account: keys,
             random: random.fork("platform"),
         };
         platform.add(now - 4 * 365 * DAY, now + 365 * DAY);
@@ -278,7 +283,7 @@ impl Platform {
         }
         let key = match misbehaviour {
             Some(Misbehaviour::CertificatesUnderAnotherKey) => ANOTHER_APIV3_KEY,
-            _ => keys::APIV3_KEY,
+            _ => &self.account.apiv3_key,
         };
         let mut listed_as = match misbehaviour {
             Some(Misbehaviour::CertificateListedAs(serial)) => Some(serial.clone()),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wechatpay_sandbox::Sandbox;
 
+use super::own::Own;
 use crate::exit::{Code, Result, io};
 
 /// A folder with all of them.
@@ -19,11 +20,16 @@ pub(crate) struct Files {
     pub(crate) public_key: PathBuf,
     /// Of TLS; `None` for plain http.
     pub(crate) root: Option<PathBuf>,
+    /// The keys that are in no file, as they may be shown.
+    pub(crate) apiv3_key: String,
+    pub(crate) secret: String,
+    /// Whether some of all this is one's own.
+    pub(crate) are_own: bool,
 }
 
 impl Files {
     /// Writes them to this folder, or to one of its own.
-    pub(crate) fn write(sandbox: &Sandbox, folder: Option<&Path>) -> Result<Self> {
+    pub(crate) fn write(sandbox: &Sandbox, own: &Own, folder: Option<&Path>) -> Result<Self> {
         let failed = |path: &Path, error: std::io::Error| io(Code::Usage, path.display(), &error);
         let (folder, temporary) = match folder {
             Some(folder) => {
@@ -51,6 +57,9 @@ impl Files {
             certificate: write("apiclient_cert.pem", sandbox.merchant_certificate())?,
             public_key: write("pub_key.pem", sandbox.platform_public_key())?,
             root: root.map(|root| write("ca.pem", root)).transpose()?,
+            apiv3_key: own.apiv3_key(sandbox),
+            secret: own.secret(sandbox),
+            are_own: own.is_any(),
             folder: folder.clone(),
             _temporary: temporary,
         };
@@ -76,10 +85,14 @@ impl Files {
     }
 }
 
-/// Writes a file that nobody else can read.
+/// Writes a file that nobody else can read, unless it is there as it should be: the folder may be
+/// the one that the keys came from.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
 
+    if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

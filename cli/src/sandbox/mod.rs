@@ -1,6 +1,7 @@
 //! `wechatpay sandbox`: a WeChat Pay on this machine.
 
 mod files;
+mod own;
 mod paste;
 mod running;
 
@@ -14,6 +15,7 @@ use tokio::runtime::Runtime;
 use wechatpay_sandbox::{PlatformCertificate, Sandbox};
 
 pub(crate) use self::files::Files;
+pub(crate) use self::own::Own;
 use self::running::{Clock, Fail, Notify, Pay, Running, Tail, Wait};
 use crate::Globals;
 use crate::exit::{Code, Failure, Result, io};
@@ -44,7 +46,7 @@ struct Options {
     /// Have everything random follow this number
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// A merchant more, beside 1900000109; repeatable
+    /// A merchant more, beside the first; repeatable
     #[arg(long, value_name = "MCHID")]
     merchant: Vec<String>,
     /// Notify the servers of this name, too, which need not be on loopback; repeatable
@@ -53,6 +55,8 @@ struct Options {
     /// Where the keys and certificates are written [default: a folder that goes with the sandbox]
     #[arg(long, value_name = "FOLDER")]
     keys_to: Option<PathBuf>,
+    #[command(flatten)]
+    own: Own,
 }
 
 #[derive(Debug, Subcommand)]
@@ -114,7 +118,10 @@ impl Options {
         for host in &self.allow_notify {
             builder = builder.allow_notify(host);
         }
-        let sandbox = builder.start_blocking().map_err(|error| {
+        let sandbox = self.own.add(builder)?.start_blocking().map_err(|error| {
+            if error.kind() == std::io::ErrorKind::InvalidInput {
+                return self.own.refused(&error);
+            }
             let code = match error.kind() {
                 std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied => Code::Usage,
                 _ => Code::Bug,
@@ -156,14 +163,16 @@ impl Options {
 /// Starts one, says what a program needs to know, and waits for Ctrl-C.
 fn serve(options: &Options, globals: &Globals) -> Result<()> {
     let sandbox = options.start()?;
-    let files = Files::write(&sandbox, options.keys_to.as_deref())?;
+    let files = Files::write(&sandbox, &options.own, options.keys_to.as_deref())?;
     let runtime = runtime()?;
     // Before anybody is told that it is ready, and may end it.
     let mut ending = runtime.block_on(async { Ending::listen() }).map_err(deaf)?;
     if globals.json {
+        let shown = |variable, key| (!options.own.hides(variable)).then_some(key);
         let environment: serde_json::Map<_, _> = options
             .environment(&sandbox)
             .into_iter()
+            .filter(|(name, _)| !options.own.hides(name))
             .map(|(name, value)| (name, json!(value)))
             .collect();
         output::json_line(&json!({
@@ -172,8 +181,8 @@ fn serve(options: &Options, globals: &Globals) -> Result<()> {
             "mchid": sandbox.mchid(),
             "serial": sandbox.merchant_serial(),
             "platform_serial": sandbox.platform_serial(),
-            "apiv3_key": sandbox.apiv3_key(),
-            "secret": sandbox.secret(),
+            "apiv3_key": shown("WECHATPAY_APIV3_KEY", sandbox.apiv3_key()),
+            "secret": shown("WECHATPAY_SECRET", sandbox.secret()),
             "files": files.json(),
             "environment": environment,
         }))?;
@@ -188,7 +197,8 @@ fn serve(options: &Options, globals: &Globals) -> Result<()> {
 /// Starts one and runs a command that finds it.
 fn run_command(args: RunArgs) -> Result<()> {
     let sandbox = args.options.start()?;
-    let files = Files::write(&sandbox, args.options.keys_to.as_deref())?;
+    let Options { own, keys_to, .. } = &args.options;
+    let files = Files::write(&sandbox, own, keys_to.as_deref())?;
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Failure::usage("no command was given"));
     };

@@ -65,8 +65,8 @@ fn facts(sandbox: &Sandbox, files: &Files) -> String {
         ("merchant number", sandbox.mchid().to_owned()),
         ("merchant serial", sandbox.merchant_serial().to_owned()),
         ("public key ID", sandbox.platform_serial().to_owned()),
-        ("APIv3 key", sandbox.apiv3_key().to_owned()),
-        ("APIv2 key", sandbox.secret().to_owned()),
+        ("APIv3 key", files.apiv3_key.clone()),
+        ("APIv2 key", files.secret.clone()),
         ("keys and certificates", shown(files.folder())),
     ];
     for certificate in sandbox.certificates() {
@@ -79,8 +79,12 @@ fn facts(sandbox: &Sandbox, files: &Files) -> String {
         ));
         rows.push(("authority of its TLS", shown(root)));
     }
-    let mut text =
-        format!("{STRONG}A WeChat Pay sandbox is ready.{STRONG:#} Its keys are public.\n\n");
+    let keys = if files.are_own {
+        "Those of its keys that you did not give are public."
+    } else {
+        "Its keys are public."
+    };
+    let mut text = format!("{STRONG}A WeChat Pay sandbox is ready.{STRONG:#} {keys}\n\n");
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<22} {value}");
     }
@@ -103,8 +107,8 @@ fn rust(sandbox: &Sandbox, files: &Files) -> String {
         files.private_key.display(),
         sandbox.platform_serial(),
         files.public_key.display(),
-        sandbox.apiv3_key(),
-        sandbox.secret(),
+        files.apiv3_key,
+        files.secret,
         sandbox.base_uri(),
     );
     if let Some(root) = &files.root {
@@ -129,7 +133,7 @@ fn php(sandbox: &Sandbox, files: &Files) -> String {
         files.private_key.display(),
         sandbox.platform_serial(),
         files.public_key.display(),
-        sandbox.secret(),
+        files.secret,
         sandbox.base_uri(),
     );
     if let Some(root) = &files.root {
@@ -155,7 +159,7 @@ fn javascript(sandbox: &Sandbox, files: &Files) -> String {
         files.private_key.display(),
         sandbox.platform_serial(),
         files.public_key.display(),
-        sandbox.secret(),
+        files.secret,
     );
     if let Some(root) = &files.root {
         let _ = writeln!(

@@ -12,7 +12,7 @@ use wechatpay_sandbox::{Notification, Sandbox};
 use self::events::{EVENTS, Event};
 use crate::Globals;
 use crate::exit::{Code, Failure, Result, io};
-use crate::sandbox::Files;
+use crate::sandbox::{Files, Own};
 use crate::{meant, output};
 
 /// `wechatpay trigger`
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
         return output::value(&told.resource, globals);
     }
     if let Some(folder) = &args.keys_to {
-        Files::write(&sandbox, Some(folder))?;
+        Files::write(&sandbox, &Own::default(), Some(folder))?;
     }
     let url = args.to.as_deref().unwrap_or_default();
     let notification = told.notification(&sandbox);

@@ -18,8 +18,12 @@ struct Started {
 impl Started {
     fn new(arguments: &[&str]) -> Self {
         let mut command = wechatpay(&["sandbox", "--json"]);
-        command.args(arguments).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command.args(arguments);
+        Self::with(command)
+    }
+
+    fn with(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.as_mut().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
@@ -128,6 +132,138 @@ fn with_certificates_they_sign_and_are_what_a_client_is_given() {
     let answer = client.chain("v3/certificates").get().wait().unwrap();
     assert_eq!(answer.header("Wechatpay-Serial"), Some(serial));
     assert!(answer.verified());
+}
+
+/// A folder with the settings of somebody's tests.
+fn own_keys() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("apiclient_cert.pem", vectors::CERTIFICATE),
+        ("apiclient_key.pem", vectors::PRIVATE_KEY),
+        ("platform_key.pem", vectors::PLATFORM_KEY),
+        ("apiv3.key", vectors::APIV3_KEY),
+        ("secret.key", vectors::SECRET),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// Published with this repository, as all its test vectors.
+mod vectors {
+    pub(super) const CERTIFICATE: &str = include_str!("../../../tests/vectors/keys/merchant.crt");
+    pub(super) const PRIVATE_KEY: &str = include_str!("../../../tests/vectors/keys/merchant.key");
+    pub(super) const SERIAL: &str = include_str!("../../../tests/vectors/keys/merchant.serial");
+    pub(super) const PLATFORM_KEY: &str = include_str!("../../../tests/vectors/keys/platform.key");
+    pub(super) const PLATFORM_PUBLIC_KEY: &str =
+        include_str!("../../../tests/vectors/keys/platform.pub");
+    /// As an editor leaves it.
+    pub(super) const APIV3_KEY: &str = "OwnApiv3KeyOfSomeProgramsTests01\n";
+    pub(super) const SECRET: &str = "OwnApiv2KeyOfSomeProgramsTests02\n";
+}
+
+const OWN: [&str; 10] = [
+    "--mchid",
+    "1900000999",
+    "--keys",
+    ".",
+    "--platform-serial",
+    "PUB_KEY_ID_0119000009992026010100000000000001",
+    "--apiv3-key-file",
+    "apiv3.key",
+    "--secret-file",
+    "secret.key",
+];
+
+#[test]
+fn a_program_with_settings_of_its_own_works_unchanged_and_no_key_is_shown() {
+    let folder = own_keys();
+    let mut command = wechatpay(&["sandbox", "--json"]);
+    command.args(OWN).current_dir(folder.path());
+    let started = Started::with(command);
+    let client = wechatpay_chain::Client::builder()
+        .mchid("1900000999")
+        .serial(vectors::SERIAL)
+        .private_key(vectors::PRIVATE_KEY)
+        .cert(OWN[5], vectors::PLATFORM_PUBLIC_KEY)
+        .apiv3_key(vectors::APIV3_KEY.trim())
+        .secret(vectors::SECRET.trim())
+        .base_uri(started.text("base_uri"))
+        .build()
+        .unwrap();
+    let answer = client.chain("v3/certificates").get().wait().unwrap();
+    assert!(answer.verified());
+    let order =
+        json!({ "appid": "wx8888888888888888", "mch_id": "1900000999", "out_trade_no": "1" });
+    let error = client.chain("v2/pay/orderquery").post(order).wait();
+    let error = error.unwrap_err();
+    assert_eq!(error.api().unwrap().code(), "ORDERNOTEXIST", "{error}");
+
+    assert_eq!(started.text("mchid"), "1900000999");
+    assert_eq!(started.text("serial"), vectors::SERIAL.trim());
+    let said = started.said.to_string();
+    assert!(!said.contains("PRIVATE KEY"), "{said}");
+    assert!(!said.contains("OwnApiv"), "{said}");
+}
+
+#[test]
+fn a_command_finds_the_settings_of_its_own() {
+    let folder = own_keys();
+    let script = r#"
+        echo "$WECHATPAY_MCHID $WECHATPAY_APIV3_KEY $WECHATPAY_SECRET"
+        cmp "$WECHATPAY_SANDBOX/apiclient_key.pem" apiclient_key.pem
+    "#;
+    let mut command = wechatpay(&["sandbox", "run"]);
+    command.args(OWN).args(["--keys-to", "."]);
+    command.args(["--", "sh", "-c", script]);
+    command.current_dir(folder.path());
+    let ran = run(command);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let expected = "1900000999 OwnApiv3KeyOfSomeProgramsTests01 OwnApiv2KeyOfSomeProgramsTests02\n";
+    assert_eq!(ran.stdout, expected);
+}
+
+#[test]
+fn settings_that_cant_be_used_are_named_with_their_files() {
+    let folder = own_keys();
+    std::fs::write(folder.path().join("short.key"), "OwnApiv3Key").unwrap();
+    std::fs::create_dir(folder.path().join("mixed")).unwrap();
+    for (from, to) in [
+        ("apiclient_cert.pem", "mixed/apiclient_cert.pem"),
+        ("platform_key.pem", "mixed/apiclient_key.pem"),
+    ] {
+        std::fs::copy(folder.path().join(from), folder.path().join(to)).unwrap();
+    }
+    let rows: [(&[&str], &str); 7] = [
+        (&["--mchid", "19O0000109"], "mchid: \"19O0000109\""),
+        (&["--keys", "nowhere"], "nowhere/apiclient_cert.pem: "),
+        (
+            &["--keys", "."],
+            "./platform_key.pem wants --platform-serial",
+        ),
+        (
+            &["--keys", "mixed"],
+            "apiclient_cert.pem and apiclient_key.pem of mixed: a private key that does not belong",
+        ),
+        (
+            &["--keys", ".", "--platform-serial", "中"],
+            "--platform-serial and platform_key.pem of .: \"中\"",
+        ),
+        (
+            &["--apiv3-key-file", "short.key"],
+            "short.key: a key of 11 bytes was given; wanted: the APIv3 key, exactly 32 bytes",
+        ),
+        (&["--secret-file", "nowhere.key"], "nowhere.key: "),
+    ];
+    for (arguments, expected) in rows {
+        let mut command = wechatpay(&["sandbox", "run"]);
+        command.args(arguments).args(["--", "true"]);
+        command.current_dir(folder.path());
+        let ran = run(command);
+        assert_eq!((ran.code, &*ran.stdout), (3, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("OwnApiv"), "{}", ran.stderr);
+    }
 }
 
 #[cfg(unix)]

@@ -11,7 +11,7 @@ use crate::apiv2::pay;
 use crate::apiv2::sign::{self, SignType};
 use crate::apiv2::trial;
 use crate::clock::spaced;
-use crate::keys;
+use crate::keys::Keys;
 use crate::orders::{Number, Order, Orders, Refund, RefundNumber, RefundState};
 use crate::random::Random;
 use crate::xml::{self, Fields};
@@ -23,9 +23,10 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whom a notification is made for, and with which random texts.
+/// Whom a notification is made for, with which keys and which random texts.
 #[derive(Clone, Copy)]
 pub(crate) struct To<'a> {
+    pub(crate) keys: &'a Keys,
     pub(crate) orders: &'a Orders,
     pub(crate) merchant: &'a str,
     pub(crate) random: &'a Random,
@@ -36,21 +37,22 @@ pub(crate) fn payment(to: To<'_>, fields: &Value, now: i64) -> String {
     let out_trade_no = Number::OutTradeNo(text(fields, "out_trade_no"));
     let order = to.orders.find(to.merchant, out_trade_no, now);
     let all = paid(to.merchant, order.as_ref(), to.random);
-    signed(all.given(fields), key_of(order.as_ref()))
+    signed(all.given(fields), key_of(to.keys, order.as_ref()))
 }
 
 /// What is signed and encrypted with for this order.
-fn key_of(order: Option<&Order>) -> &'static str {
+fn key_of<'a>(keys: &'a Keys, order: Option<&Order>) -> &'a str {
     let is_trial = order.is_some_and(|order| order.draft.terms.is_trial);
-    if is_trial { trial::KEY } else { keys::SECRET }
+    if is_trial { trial::KEY } else { &keys.secret }
 }
 
 /// That the user paid this order.
-pub(crate) fn of_order(merchant: &str, order: &Order, random: &Random) -> String {
+pub(crate) fn of_order(keys: &Keys, merchant: &str, order: &Order, random: &Random) -> String {
     let all = paid(merchant, Some(order), random);
+    let key = key_of(keys, Some(order));
     match order.draft.terms.sign_type {
-        "" => signed(all, key_of(Some(order))),
-        sign_type => signed(all.with("sign_type", sign_type), key_of(Some(order))),
+        "" => signed(all, key),
+        sign_type => signed(all.with("sign_type", sign_type), key),
     }
 }
 
@@ -92,17 +94,14 @@ pub(crate) fn refund(to: To<'_>, info: &Value, now: i64) -> String {
         order = to.orders.find(to.merchant, number, now);
         all = ended(refund);
     }
-    enveloped(to.merchant, order.as_ref(), &all.given(info), to.random)
+    enveloped(to, order.as_ref(), &all.given(info))
 }
 
-/// That this refund of this order ended.
-pub(crate) fn of_refund(
-    merchant: &str,
-    order: Option<&Order>,
-    refund: &Refund,
-    random: &Random,
-) -> String {
-    enveloped(merchant, order, &ended(refund), random)
+/// That this refund ended.
+pub(crate) fn of_refund(to: To<'_>, refund: &Refund, now: i64) -> String {
+    let number = Number::OutTradeNo(&refund.out_trade_no);
+    let order = to.orders.find(to.merchant, number, now);
+    enveloped(to, order.as_ref(), &ended(refund))
 }
 
 /// `refund_status`.
@@ -143,15 +142,15 @@ fn ended(refund: &Refund) -> Fields {
     all
 }
 
-fn enveloped(merchant: &str, order: Option<&Order>, info: &Fields, random: &Random) -> String {
+fn enveloped(to: To<'_>, order: Option<&Order>, info: &Fields) -> String {
     let info = xml::write("root", info);
     let appid = order.map_or(APPID, |order| &order.draft.appid);
     let envelope = Fields::default()
         .with("return_code", "SUCCESS")
         .with("appid", appid)
-        .with("mch_id", merchant)
-        .with("nonce_str", random.text(ALPHABET, 32))
-        .with("req_info", encrypt(&info, key_of(order)));
+        .with("mch_id", to.merchant)
+        .with("nonce_str", to.random.text(ALPHABET, 32))
+        .with("req_info", encrypt(&info, key_of(to.keys, order)));
     xml::write("xml", &envelope)
 }
 

@@ -14,6 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use wechatpay_sandbox::Sandbox;
 
 use crate::client::public_key;
+use crate::own_keys;
 
 const NAME: &str = "张三 Zhang";
 
@@ -102,20 +103,22 @@ fn what_was_not_encrypted_so_is_not_opened() {
 
 #[test]
 fn the_merchant_opens_what_was_encrypted_for_it() {
-    let sandbox = start();
-    let pem = sandbox.merchant_private_key();
-    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).unwrap();
-    let key = PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der()).unwrap();
-    let key = OaepPrivateDecryptingKey::new(key).unwrap();
-    for text in ["", NAME, &"x".repeat(214)] {
-        let field = BASE64
-            .decode(sandbox.encrypt_for_merchant(text).unwrap())
-            .unwrap();
-        let mut output = vec![0; key.key_size_bytes()];
-        let opened = key.decrypt(&OAEP_SHA1_MGF1SHA1, &field, &mut output, None);
-        assert_eq!(opened.unwrap(), text.as_bytes());
+    let own = own_keys::builder().plain().start_blocking().unwrap();
+    for sandbox in [start(), own] {
+        let pem = sandbox.merchant_private_key();
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let key = PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der()).unwrap();
+        let key = OaepPrivateDecryptingKey::new(key).unwrap();
+        for text in ["", NAME, &"x".repeat(214)] {
+            let field = BASE64
+                .decode(sandbox.encrypt_for_merchant(text).unwrap())
+                .unwrap();
+            let mut output = vec![0; key.key_size_bytes()];
+            let opened = key.decrypt(&OAEP_SHA1_MGF1SHA1, &field, &mut output, None);
+            assert_eq!(opened.unwrap(), text.as_bytes());
+        }
+        assert_eq!(sandbox.encrypt_for_merchant("x".repeat(215)), None);
     }
-    assert_eq!(sandbox.encrypt_for_merchant("x".repeat(215)), None);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod life;
 mod misbehaviour;
 mod notices;
 mod notification;
+mod own_keys;
 mod payments;
 mod refunds;
 mod shop;

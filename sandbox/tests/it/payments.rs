@@ -209,7 +209,7 @@ async fn a_partner_asks_with_both_numbers_and_for_its_own_merchant() {
         .await;
     let number = order["out_trade_no"].as_str().unwrap();
     let target = format!("/v3/pay/partner/transactions/out-trade-no/{number}");
-    let mchid = shop.sandbox.mchid();
+    let mchid = shop.sandbox.mchid().to_owned();
     for (query, code) in [
         (format!("sp_mchid={mchid}"), "PARAM_ERROR"),
         ("sub_mchid=1900000110".to_owned(), "PARAM_ERROR"),

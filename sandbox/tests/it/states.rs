@@ -281,7 +281,7 @@ async fn section_2b_to_ask() {
         }
     }
     let mut shop = Shop::open().await;
-    let mchid = shop.sandbox.mchid();
+    let mchid = shop.sandbox.mchid().to_owned();
     for is in [Is::Unknown, Is::Burnt] {
         let (number, _) = bring(&mut shop, is).await;
         let answer = shop.query(&number).await;
@@ -313,7 +313,7 @@ async fn section_2b_to_ask() {
 #[tokio::test]
 async fn section_2b_another_merchants_order() {
     let mut shop = Shop::with(Sandbox::builder().merchant("1900000110")).await;
-    let mchid = shop.sandbox.mchid();
+    let mchid = shop.sandbox.mchid().to_owned();
     let mut theirs = order(&shop.sandbox);
     theirs["mchid"] = json!("1900000110");
     let number = theirs["out_trade_no"].as_str().unwrap().to_owned();
