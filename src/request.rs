@@ -470,7 +470,7 @@ impl Request {
             tracing::warn!(target: "wechatpay_chain", %error, pause = pause.as_secs_f64(), "made again after a pause");
             plan.failed(&error);
             // A timer belongs to the runtime on which it is made.
-            let paused = drive(driver, async move { sleep(pause).await });
+            let paused = drive(driver, move || async move { sleep(pause).await });
             if paused.await.is_err() {
                 return Err(plan.into_error(error));
             }

@@ -223,26 +223,37 @@ impl Driver {
     }
 }
 
-/// Runs a future that does I/O, and gives it up together with whoever waits for it.
-pub(crate) async fn drive<T: Send + 'static>(
+/// Runs the future that `make` makes, which does I/O, and gives it up together with whoever waits
+/// for it. It is made where it is run: an async function that holds a future twice, before and while
+/// it runs it, is twice as large.
+pub(crate) async fn drive<T, F>(
     driver: Driver,
-    future: impl Future<Output = T> + Send + 'static,
-) -> std::result::Result<T, Failure> {
+    make: impl FnOnce() -> F,
+) -> std::result::Result<T, Failure>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
     if driver.has_runtime() {
-        return Ok(future.await);
+        return Ok(make().await);
     }
     let runtime = shared_runtime().map_err(Failure::no_runtime)?;
-    Abandon(runtime.spawn(future.in_current_span())).await
+    Abandon(runtime.spawn(make().in_current_span())).await
 }
 
-/// Runs a future that does I/O until the caller's limit, if there is one; then it is given up.
-pub(crate) async fn drive_until<T: Send + 'static>(
+/// A future of its own on the heap.
+pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Runs a future that does I/O until the caller's limit, if there is one; then it is given up. It is
+/// for what few requests need, and boxed so that the others don't make room for it.
+pub(crate) fn drive_until<T: Send + 'static>(
     driver: Driver,
     deadline: Option<(Duration, Instant)>,
     phase: Phase,
     future: impl Future<Output = T> + Send + 'static,
-) -> std::result::Result<T, Failure> {
-    let limited = async move {
+) -> Boxed<std::result::Result<T, Failure>> {
+    let future = Box::pin(future);
+    let make = move || async move {
         match deadline {
             None => Ok(future.await),
             Some((limit, deadline)) => timeout_at(deadline, future)
@@ -250,7 +261,7 @@ pub(crate) async fn drive_until<T: Send + 'static>(
                 .map_err(|_| Failure::too_late(phase, limit)),
         }
     };
-    drive(driver, limited).await?
+    Box::pin(async move { drive(driver, make).await? })
 }
 
 /// Has a future that does I/O run by itself.
@@ -314,7 +325,7 @@ impl Call {
         driver: Driver,
         in_pieces: InPieces,
     ) -> std::result::Result<Brought, Failure> {
-        drive(driver, self.send(in_pieces))
+        drive(driver, move || self.send(in_pieces))
             .await
             .unwrap_or_else(Err)
     }
@@ -369,10 +380,10 @@ impl Call {
                 Err(failure)
             }
         };
+        let mut exchange = pin!(exchange);
         let Some((limit, deadline)) = self.limits.deadline() else {
             return hand_over(exchange.await, exchanging);
         };
-        let mut exchange = pin!(exchange);
         let mut until = deadline;
         let outcome = loop {
             if let Ok(outcome) = timeout_at(until, exchange.as_mut()).await {
