@@ -96,7 +96,8 @@ fn completions_of_each_shell_know_the_paths() {
         assert!(script.stdout.contains("endpoints --complete"), "{shell}");
     }
     let zsh = run(wechatpay(&["completions", "zsh"])).stdout;
-    assert!(zsh.matches(":_wechatpay_paths'").count() >= 2);
+    // get, post, put, patch, delete, explain and endpoints.
+    assert_eq!(zsh.matches(":_wechatpay_paths'").count(), 7);
 }
 
 /// What bash offers behind these words.
