@@ -10,7 +10,7 @@ use crate::Globals;
 use crate::account::Settings;
 use crate::exit::{Code, Failure, Result, io};
 use crate::fields::Schema;
-use crate::{fields, meant, output};
+use crate::{fields, meant, output, wait};
 
 /// `wechatpay upload`
 #[derive(Debug, clap::Args)]
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
     };
     let media = args.media(path)?;
     let (client, _account) = args.settings.client()?;
-    let response = client.chain(path).post(media).wait()?;
+    let response = wait::for_answer(client.chain(path).post(media), true)??;
     output::received(response.bytes(), response.data().ok().as_ref(), globals)
 }
 

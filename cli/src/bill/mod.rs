@@ -13,9 +13,9 @@ use wechatpay_chain::{BillRequest, Client};
 use crate::Globals;
 use crate::account::Settings;
 use crate::exit::{Code, Failure, Result, io as io_failure};
-use crate::output;
 use crate::progress::Progress;
 use crate::whole::{self, Draft};
+use crate::{output, wait};
 
 /// `wechatpay bill` and what can be said behind it.
 #[derive(Debug, clap::Args)]
@@ -181,8 +181,9 @@ fn with(bill: BillRequest, name: &str, value: Option<&String>) -> BillRequest {
 /// Fetches it into a file. What stands there then is the bill that was promised.
 fn fetch(bill: BillRequest, path: &Path) -> Result<u64> {
     let progress = Progress::new();
-    let fetched = bill.download(path).progress(progress.shown()).wait();
-    Ok(fetched?.bytes_written())
+    let download = bill.download(path).progress(progress.shown());
+    let fetched = wait::for_answer(download, false)??;
+    Ok(fetched.bytes_written())
 }
 
 fn to_stdout(bill: BillRequest, csv: bool) -> Result<()> {
