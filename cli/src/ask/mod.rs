@@ -17,7 +17,7 @@ use self::items::{Body, Items};
 use crate::Globals;
 use crate::account::Settings;
 use crate::exit::{Code, Failure, Result, io};
-use crate::fields::{self, Schema};
+use crate::fields::{self, Schema, Unknown};
 use crate::progress::Progress;
 use crate::{meant, output, wait, whole};
 
@@ -322,16 +322,23 @@ impl<'a> Call<'a> {
             return Ok(());
         }
         let known = fields::of(endpoint)?;
+        // Of APIv2 a service provider adds these to a merchant's fields.
+        let is_provider_s = |field: &Unknown| self.is_of_v2 && field.place.starts_with("/sub_");
+        let unknown = |schema: &Value, value: &Value| {
+            let mut unknown = Schema::new(schema).unknown(value);
+            unknown.retain(|field| !is_provider_s(field));
+            unknown
+        };
         let parameters = json!({ "fields": known.get("query") });
-        let parameters = Schema::new(&parameters).unknown(&Value::Object(query));
-        let parameters = parameters.iter().map(|unknown| {
-            let name = |place: &str| place.trim_start_matches('/').to_owned();
-            let meant = unknown.meant.as_deref().map(name);
-            ("parameter", name(&unknown.place), meant)
+        let parameters = unknown(&parameters, &Value::Object(query)).into_iter();
+        let parameters = parameters.map(|parameter| {
+            let name = |place: String| place.trim_start_matches('/').to_owned();
+            let meant = parameter.meant.map(name);
+            ("parameter", name(parameter.place), meant)
         });
-        let request = known.get("request").unwrap_or(&Value::Null);
-        let fields = Schema::new(request).unknown(&body).into_iter();
-        let fields = fields.map(|unknown| ("field", unknown.place, unknown.meant));
+        let fields = known.get("request").unwrap_or(&Value::Null);
+        let fields = unknown(fields, &body).into_iter();
+        let fields = fields.map(|field| ("field", field.place, field.meant));
         let unknown: Vec<_> = parameters.chain(fields).collect();
         for (what, place, meant) in unknown.iter().take(TOLD) {
             let meant = meant.as_ref();

@@ -406,6 +406,7 @@ fn unknown_fields_are_told_of_in_files_queries_and_v2_and_known_ones_are_not() {
                 "mch_id=1900000109",
                 "out_trade_nr=1",
                 "sign_type=MD5",
+                "sub_openid=1",
             ],
             "warning: the catalogue does not know the field /out_trade_nr here; probably meant: /out_trade_no\n",
         ),
