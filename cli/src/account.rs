@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,7 +13,7 @@ use wechatpay_chain::{Client, ClientBuilder};
 use wechatpay_sandbox::Sandbox;
 
 use crate::exit::{Code, Failure, Result, io as io_failure};
-use crate::output;
+use crate::{input, output};
 
 /// The settings of a merchant. A flag comes before the environment, and that before the profile.
 #[derive(Clone, Debug, Default, Args)]
@@ -492,18 +491,19 @@ fn from_file(origin: &str, path: Option<&Path>) -> Result<Option<Setting>> {
     let Some(path) = path else {
         return Ok(None);
     };
-    let failed = |error: io::Error| {
-        let what = format!("{origin}: {}", path.display());
-        io_failure(Code::Configuration, what, &error)
-    };
-    let value = if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map_err(failed)?;
-        text
+    let bytes = if path == Path::new("-") {
+        input::standard(origin, Code::Configuration)?
     } else {
         warn_if_open(path);
-        fs::read_to_string(path).map_err(failed)?
+        let what = format!("{origin}: {}", path.display());
+        fs::read(path).map_err(|error| io_failure(Code::Configuration, what, &error))?
     };
+    let value = String::from_utf8(bytes).map_err(|_| {
+        configuration(format_args!(
+            "{origin}: {}: bytes that are no UTF-8",
+            path.display()
+        ))
+    })?;
     Ok(Some(Setting {
         value,
         origin: format!("{origin} {}", path.display()),

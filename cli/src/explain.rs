@@ -12,10 +12,8 @@ use crate::endpoints::VERB;
 use crate::exit::{Code, Failure, Result};
 use crate::fields::{self, Need, Schema};
 use crate::meant;
-use crate::output::{self, STRONG};
+use crate::output::{self, STRONG, WIDTH};
 
-/// What texts keep to.
-const WIDTH: usize = 80;
 /// Where what a field may be begins, at the latest.
 const COLUMN: usize = 36;
 const DIM: Style = Style::new().dimmed();
@@ -336,22 +334,7 @@ impl Row {
 
 /// Broken at its spaces, each line but the first as far in as the first begins.
 fn wrapped(words: &str, at: usize) -> String {
-    let mut text = String::with_capacity(words.len());
-    let mut used = at;
-    for word in words.split(' ') {
-        let length = word.chars().count();
-        if used > at && used + 1 + length > WIDTH {
-            text.push('\n');
-            text.push_str(&" ".repeat(at));
-            used = at;
-        } else if used > at {
-            text.push(' ');
-            used += 1;
-        }
-        text.push_str(word);
-        used += length;
-    }
-    text
+    output::wrapped(words, WIDTH - at, &format!("\n{}", " ".repeat(at)))
 }
 
 /// A chain, on as many lines as it needs.

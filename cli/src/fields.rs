@@ -6,7 +6,8 @@ use flate2::bufread::GzDecoder;
 use serde_json::{Map, Value};
 use wechatpay_chain::catalogue::Endpoint;
 
-use crate::exit::{Code, Result, io};
+use crate::exit::{Code, Failure, Result, io};
+use crate::meant;
 
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fields.jsonl.gz"));
 
@@ -24,6 +25,26 @@ pub(crate) fn line(endpoint: &Endpoint) -> Result<Option<String>> {
         }
     }
     Ok(None)
+}
+
+/// What is known of an endpoint; null where that is nothing.
+pub(crate) fn of(endpoint: &Endpoint) -> Result<Value> {
+    let Some(line) = line(endpoint)? else {
+        return Ok(Value::Null);
+    };
+    serde_json::from_str(&line).map_err(|error| {
+        let message = format!("the catalogue's fields of {endpoint:?}: {error}");
+        Failure::new(Code::Bug, message)
+    })
+}
+
+/// A field that is not known.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Unknown {
+    /// Its JSON pointer.
+    pub(crate) place: String,
+    /// The pointer of what it was probably meant to be, with `*` for each element of a list.
+    pub(crate) meant: Option<String>,
 }
 
 /// Whether a field has to be there.
@@ -82,6 +103,58 @@ impl<'a> Schema<'a> {
     /// Groups of fields of which one each is wanted.
     pub(crate) fn one_of(self) -> Vec<Vec<&'a str>> {
         groups(self.holder().0.get("one_of"))
+    }
+
+    /// The fields of a value that are not known, at any depth. Where no field is known, all may be.
+    pub(crate) fn unknown(self, value: &Value) -> Vec<Unknown> {
+        let mut found = Vec::new();
+        self.look(self, value, "", &mut found);
+        found
+    }
+
+    fn look(self, root: Self, value: &Value, at: &str, found: &mut Vec<Unknown>) {
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.look(root, item, &format!("{at}/{index}"), found);
+                }
+            }
+            Value::Object(given) => {
+                let known: Vec<_> = self.fields().collect();
+                if known.is_empty() {
+                    return;
+                }
+                for (name, value) in given {
+                    let place = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    if let Some(field) = known.iter().find(|field| field.name() == name) {
+                        field.look(root, value, &place, found);
+                    } else if !is_added(name) && name != "sign_type" {
+                        let near = || meant::word(name, known.iter().map(|field| field.name()));
+                        let meant = root
+                            .place_of(name, "")
+                            .or_else(|| Some(format!("{at}/{}", near()?)));
+                        found.push(Unknown { place, meant });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Where there is a field of this name.
+    fn place_of(self, name: &str, at: &str) -> Option<String> {
+        // What is within a text has no pointer.
+        if self.0.get("json").is_some() {
+            return None;
+        }
+        let list = self.0.get("items").map_or("", |_| "/*");
+        self.fields().find_map(|field| {
+            let place = format!("{at}{list}/{}", field.name());
+            match field.name() == name {
+                true => Some(place),
+                false => field.place_of(name, &place),
+            }
+        })
     }
 
     /// What the fields belong to: past lists and JSON in texts.
@@ -285,6 +358,47 @@ mod tests {
             (json!({ "type": "number", "enum": [0] }), "number, always 0"),
         ] {
             assert_eq!(Schema::new(&schema).words(), words);
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_told_by_its_place() {
+        let schema = json!({ "type": "object", "fields": [
+            { "name": "amount", "type": "object", "fields": [{ "name": "total", "type": "integer" }] },
+            { "name": "goods", "type": "array", "items": { "type": "object", "fields": [
+                { "name": "price", "type": "integer" },
+            ] } },
+            { "name": "free", "type": "object" },
+            { "name": "detail", "type": "string", "json": { "fields": [{ "name": "cost", "type": "integer" }] } },
+        ] });
+        let schema = Schema::new(&schema);
+        let known = json!({
+            "amount": { "total": 1 }, "goods": [{ "price": 1 }], "free": { "x": 1 }, "detail": "{}",
+            "sign": "", "nonce_str": "", "sign_type": "",
+        });
+        assert_eq!(schema.unknown(&known), []);
+        for (value, place, meant) in [
+            (json!({ "amuont": {} }), "/amuont", Some("/amount")),
+            (
+                json!({ "amount": { "totl": 1 } }),
+                "/amount/totl",
+                Some("/amount/total"),
+            ),
+            (json!({ "total": 1 }), "/total", Some("/amount/total")),
+            (
+                json!({ "goods": [{}, { "prize": 1 }] }),
+                "/goods/1/prize",
+                Some("/goods/1/price"),
+            ),
+            (json!({ "price": 1 }), "/price", Some("/goods/*/price")),
+            (json!({ "a/b": 1 }), "/a~1b", None),
+            (json!({ "cost": 1 }), "/cost", None),
+        ] {
+            let found = Unknown {
+                place: place.to_owned(),
+                meant: meant.map(str::to_owned),
+            };
+            assert_eq!(schema.unknown(&value), [found]);
         }
     }
 

@@ -7,6 +7,8 @@ use crate::exit::{Failure, Result};
 const VERBS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// How alike a path, and a word, must be to be offered.
 const PATH_LIKENESS: f64 = 0.6;
+/// The same for a path that may be one of which the catalogue has yet to hear.
+const SURE_LIKENESS: f64 = 0.8;
 const WORD_LIKENESS: f64 = 0.5;
 /// How much less alike than the best one may be and still stand beside it.
 const AS_GOOD: f64 = 0.12;
@@ -175,6 +177,28 @@ fn unknown(path: &str) -> Failure {
     Failure::usage(message)
 }
 
+/// What to say of a path that is sent though the catalogue does not know it with this verb; nothing
+/// where it has nothing near.
+pub(crate) fn note(verb: &str, path: &str) -> Option<String> {
+    let path = bare(path);
+    let known: Vec<_> = fitting(path).iter().map(Endpoint::verb).collect();
+    if !known.is_empty() && !known.contains(&verb) {
+        let known = known.join(" and ");
+        return Some(format!(
+            "the catalogue knows this path with {known}, not with {verb}"
+        ));
+    }
+    let paths = paths();
+    let near = near(path, paths.iter().map(String::as_str), SURE_LIKENESS);
+    if near.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "the catalogue does not know this path; probably meant: {}",
+        near.join(", ")
+    ))
+}
+
 /// Every known path, once.
 pub(crate) fn paths() -> Vec<String> {
     let mut paths: Vec<_> = endpoints().map(|endpoint| endpoint.path()).collect();
@@ -183,9 +207,8 @@ pub(crate) fn paths() -> Vec<String> {
 }
 
 fn near<'a>(given: &str, known: impl Iterator<Item = &'a str>, enough: f64) -> Vec<&'a str> {
-    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(given, known);
     let mut scored: Vec<_> = known
-        .map(|known| (likeness(known), known))
+        .map(|known| (likeness(given, known), known))
         .filter(|(score, _)| *score >= enough)
         .collect();
     scored.sort_by(|(one, _), (other, _)| other.total_cmp(one));
@@ -193,6 +216,25 @@ fn near<'a>(given: &str, known: impl Iterator<Item = &'a str>, enough: f64) -> V
     scored.retain(|(score, _)| best - score < AS_GOOD);
     scored.truncate(OFFERED);
     scored.into_iter().map(|(_, known)| known).collect()
+}
+
+/// From 0 to 1; of paths segment by segment, where a variable stands for any.
+fn likeness(given: &str, known: &str) -> f64 {
+    let ours: Vec<_> = given.split('/').collect();
+    let theirs: Vec<_> = known.split('/').collect();
+    if ours.len() != theirs.len() {
+        return strsim::normalized_damerau_levenshtein(given, known);
+    }
+    let (mut alike, mut length) = (0.0, 0.0);
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        if theirs.starts_with('{') && !ours.is_empty() {
+            continue;
+        }
+        let weight = ours.chars().count().max(theirs.chars().count()) as f64;
+        length += weight;
+        alike += weight * strsim::normalized_damerau_levenshtein(ours, theirs);
+    }
+    if length > 0.0 { alike / length } else { 0.0 }
 }
 
 /// The known word that was probably meant by one that is not known.
@@ -261,6 +303,32 @@ mod tests {
             let wanted = format!("{} {}", endpoint.verb(), endpoint.path());
             assert_eq!(found(&wanted), [wanted]);
         }
+    }
+
+    #[test]
+    fn a_path_that_is_sent_though_it_is_unknown_is_told_of() {
+        let note = |verb, path| note(verb, path).unwrap_or_default();
+        assert_eq!(
+            note("POST", "/v3/pay/transactoins/native"),
+            "the catalogue does not know this path; probably meant: v3/pay/transactions/native"
+        );
+        assert!(
+            note(
+                "GET",
+                "v3/pay/transaction/out-trade-no/1217752501201407033233368018?mchid=1"
+            )
+            .ends_with("v3/pay/transactions/out-trade-no/{out_trade_no}")
+        );
+        assert_eq!(
+            note("GET", "v3/pay/transactions/out_trade_no/1217752501"),
+            "the catalogue does not know this path; probably meant: \
+             v3/pay/transactions/out-trade-no/{out_trade_no}"
+        );
+        assert_eq!(
+            note("GET", "v3/pay/transactions/native"),
+            "the catalogue knows this path with POST, not with GET"
+        );
+        assert_eq!(note("GET", "v3/of/another/world"), "");
     }
 
     #[test]

@@ -6,14 +6,12 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Code, Failure, Result};
-use crate::output::{self, GOOD};
+use crate::output::{self, GOOD, WIDTH};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
-/// Lines on a terminal are no longer than this.
-const WIDTH: usize = 80;
 /// Where the text of a line begins.
 const INDENT: usize = 20;
 
@@ -91,19 +89,18 @@ impl Check {
 
     /// As text, in lines that fit a terminal.
     pub(crate) fn text(&self, explain: bool) -> String {
-        let width = output::is_terminal().then_some(WIDTH - INDENT);
-        self.lines(width, explain)
-    }
-
-    /// Its lines, of this width or as long as they are.
-    fn lines(&self, width: Option<usize>, explain: bool) -> String {
+        // A line that a program reads stays one.
+        let width = match output::is_terminal() {
+            true => WIDTH - INDENT,
+            false => usize::MAX,
+        };
         let (word, style) = self.word();
         let mut lines = format!("{style}{word:<6}{style:#} {:<12} ", self.name);
         let below = format!("\n{}", " ".repeat(INDENT));
-        lines.push_str(&wrapped(&self.text, width, &below));
+        lines.push_str(&output::wrapped(&self.text, width, &below));
         for text in &self.more {
             lines.push_str(&below);
-            lines.push_str(&wrapped(text, width, &below));
+            lines.push_str(&output::wrapped(text, width, &below));
         }
         if explain {
             for (name, text) in &self.explained {
@@ -192,36 +189,6 @@ impl Report {
     }
 }
 
-/// A text in lines of at most this width, broken at spaces.
-fn wrapped(text: &str, width: Option<usize>, below: &str) -> String {
-    let Some(width) = width else {
-        return text.to_owned();
-    };
-    let mut wrapped = String::with_capacity(text.len());
-    let mut used = 0;
-    for word in text.split(' ') {
-        let length = columns(word);
-        if used > 0 && used + 1 + length > width {
-            wrapped.push_str(below);
-            used = 0;
-        } else if used > 0 {
-            wrapped.push(' ');
-            used += 1;
-        }
-        wrapped.push_str(word);
-        used += length;
-    }
-    wrapped
-}
-
-/// How many columns of a terminal a text takes: a Chinese character has two.
-fn columns(text: &str) -> usize {
-    let wide = |character| matches!(character, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{ffef}');
-    text.chars()
-        .map(|character| if wide(character) { 2 } else { 1 })
-        .sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,16 +202,5 @@ mod tests {
         assert_eq!(report.code(), Some(Code::Refused));
         report.add(Check::bad("three", Code::Configuration, ""));
         assert_eq!(report.code(), Some(Code::Configuration));
-    }
-
-    #[test]
-    fn lines_are_broken_at_spaces() {
-        assert_eq!(wrapped("one two three", Some(7), "|"), "one two|three");
-        assert_eq!(wrapped("微信 支付", Some(8), "|"), "微信|支付");
-        assert_eq!(
-            wrapped("longerthanthat x", Some(5), "|"),
-            "longerthanthat|x"
-        );
-        assert_eq!(wrapped("one two", None, "|"), "one two");
     }
 }

@@ -1,16 +1,14 @@
 //! `wechatpay serial`: a certificate's serial number.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::{self, Path, PathBuf};
 
 use serde_json::json;
 use wechatpay_chain::pem;
 
 use crate::Globals;
-use crate::exit::{Code, Failure, Result, io as io_failure};
-use crate::output;
+use crate::exit::{Code, Failure, Result};
+use crate::{input, output};
 
 /// `wechatpay serial`
 #[derive(Debug, clap::Args)]
@@ -28,7 +26,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
             format_args!("{}: {why}", file.display()),
         )
     };
-    let bytes = read(file).map_err(|error| io_failure(Code::Usage, file.display(), &error))?;
+    let bytes = input::file(file, "the certificate", Code::Usage)?;
     if let Some(why) = holds_no_certificate(&bytes) {
         return Err(wrong(&why));
     }
@@ -48,15 +46,6 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
         return output::json_line(&json!({ "file": file, "serial": serial }));
     }
     output::line(serial)
-}
-
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        io::stdin().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    fs::read(file)
 }
 
 /// What a PEM holds that is no certificate, and where to find one. A key and its certificate may be in

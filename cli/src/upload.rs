@@ -10,7 +10,7 @@ use crate::Globals;
 use crate::account::Settings;
 use crate::exit::{Code, Failure, Result, io};
 use crate::fields::Schema;
-use crate::{fields, meant, output};
+use crate::{fields, meant, output, wait};
 
 /// `wechatpay upload`
 #[derive(Debug, clap::Args)]
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
     };
     let media = args.media(path)?;
     let (client, _account) = args.settings.client()?;
-    let response = client.chain(path).post(media).wait()?;
-    output::received(response.bytes(), globals)
+    let response = wait::for_answer(client.chain(path).post(media), true)??;
+    output::received(response.bytes(), response.data().ok().as_ref(), globals)
 }
 
 fn by_extension(args: &Args) -> Result<&'static str> {
@@ -109,11 +109,8 @@ fn form(path: &str) -> Result<Option<Vec<Value>>> {
         return Ok(None);
     };
     let post = known.iter().find(|endpoint| endpoint.verb() == "POST");
-    let line = post.map(fields::line).transpose()?.flatten();
-    let form = line.and_then(|line| match serde_json::from_str(&line) {
-        Ok(Value::Object(mut line)) => line.remove("form"),
-        _ => None,
-    });
+    let form = post.map(fields::of).transpose()?;
+    let form = form.and_then(|mut known| Some(known.get_mut("form")?.take()));
     match form {
         Some(Value::Array(form)) => Ok(Some(form)),
         _ => Err(Failure::usage(format_args!(

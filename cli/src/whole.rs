@@ -1,6 +1,6 @@
 //! Files that are there as a whole or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,8 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Writes it all; nothing is at `path` yet, and what was there stays.
-    pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+    /// An empty one; nothing is at `path` yet, and what was there stays.
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
@@ -26,12 +26,21 @@ impl Draft {
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
         #[cfg(unix)]
         builder.permissions(permissions);
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(bytes)?;
         Ok(Self {
-            file,
+            file: builder.tempfile_in(folder)?,
             path: path.to_owned(),
         })
+    }
+
+    /// With all that it is to hold.
+    pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let mut draft = Self::new(path)?;
+        draft.file().write_all(bytes)?;
+        Ok(draft)
+    }
+
+    pub(crate) fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
     }
 
     /// Gives it its name.

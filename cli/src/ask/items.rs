@@ -1,11 +1,11 @@
 //! What stands behind a path on the command line, as HTTPie has it.
 
-use std::fs;
-use std::io::{self, Read as _};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::exit::{Code, Failure, Result, io as io_failure};
+use crate::exit::{Code, Failure, Result};
+use crate::input;
 
 /// What the items of a request come to.
 #[derive(Debug, Default)]
@@ -94,10 +94,10 @@ fn wrong(text: &str, problem: &str) -> Failure {
 impl Item {
     fn parse(text: &str) -> Result<Self> {
         if text == "-" {
-            return Ok(Self::Body(input()?));
+            return Ok(Self::Body(input::standard("the body (-)", Code::Usage)?));
         }
         if let Some(path) = text.strip_prefix('@') {
-            return Ok(Self::Body(file(path)?));
+            return Ok(Self::Body(file(path, "the body (@-)")?));
         }
         let Some((name, separator, value)) = split(text) else {
             let hint = if text.contains('@') {
@@ -113,7 +113,7 @@ impl Item {
             )));
         }
         let of_file = |path| {
-            let bytes = file(path)?;
+            let bytes = file(path, &format!("the item {name}"))?;
             String::from_utf8(bytes).map_err(|_| wrong(text, "its file is not UTF-8"))
         };
         let json = |json: &str| {
@@ -135,6 +135,11 @@ impl Item {
             _ => field(Value::String(value.to_owned())),
         }
     }
+}
+
+/// What an item's file holds.
+fn file(path: &str, what: &str) -> Result<Vec<u8>> {
+    input::file(Path::new(path), what, Code::Usage)
 }
 
 /// An item at its first separator that no backslash takes away.
@@ -242,18 +247,6 @@ fn put(slot: &mut Value, steps: &[Step], value: Value) -> Result<(), &'static st
         }
         _ => Err(OTHER),
     }
-}
-
-fn file(path: &str) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| io_failure(Code::Usage, path, &error))
-}
-
-fn input() -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::stdin()
-        .read_to_end(&mut bytes)
-        .map_err(|error| io_failure(Code::Usage, "standard input", &error))?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgAction;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use wechatpay_chain::catalogue::Endpoint;
 use wechatpay_chain::{Client, Error, Payload, Request, Retry, transformer};
 
@@ -17,7 +17,9 @@ use self::items::{Body, Items};
 use crate::Globals;
 use crate::account::Settings;
 use crate::exit::{Code, Failure, Result, io};
-use crate::{near, output, wait, whole};
+use crate::fields::{self, Schema, Unknown};
+use crate::progress::Progress;
+use crate::{meant, output, wait, whole};
 
 /// A request.
 #[derive(Debug, clap::Args)]
@@ -119,10 +121,13 @@ pub(crate) fn run(verb: Verb, args: &Args, globals: &Globals) -> Result<()> {
     let call = Call::of(verb, args)?;
     let (client, account) = args.settings.client()?;
     let endpoint = client.chain(&args.path).endpoint(verb.name());
+    if let Some(endpoint) = endpoint {
+        call.tell_unknown(&endpoint)?;
+    }
     // Where it is sent at once, the refusal says what was probably meant.
     let warn = || {
         if endpoint.is_none() && !call.is_address() {
-            let note = near::note(verb.name(), &args.path);
+            let note = meant::note(verb.name(), &args.path);
             note.iter().for_each(output::warn);
         }
     };
@@ -293,6 +298,61 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Warns of the fields and parameters that the catalogue does not know, which may be behind.
+    fn tell_unknown(&self, endpoint: &Endpoint) -> Result<()> {
+        /// Enough to see what is wrong.
+        const TOLD: usize = 5;
+        // What can't be read is an error where it is needed.
+        let body = match &self.items.body {
+            _ if self.is_of_v2 => self.fields().map(Value::Object).unwrap_or_default(),
+            Body::None => Value::Null,
+            Body::Fields(fields) => fields.clone(),
+            Body::Bytes(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
+        };
+        let query = self.items.query.iter().cloned();
+        let mut query: Map<_, _> = query.collect();
+        let body = match body {
+            Value::Object(fields) if self.verb == Verb::Get => {
+                query.extend(fields);
+                Value::Null
+            }
+            body => body,
+        };
+        if body.is_null() && query.is_empty() {
+            return Ok(());
+        }
+        let known = fields::of(endpoint)?;
+        // Of APIv2 a service provider adds these to a merchant's fields.
+        let is_provider_s = |field: &Unknown| self.is_of_v2 && field.place.starts_with("/sub_");
+        let unknown = |schema: &Value, value: &Value| {
+            let mut unknown = Schema::new(schema).unknown(value);
+            unknown.retain(|field| !is_provider_s(field));
+            unknown
+        };
+        let parameters = json!({ "fields": known.get("query") });
+        let parameters = unknown(&parameters, &Value::Object(query)).into_iter();
+        let parameters = parameters.map(|parameter| {
+            let name = |place: String| place.trim_start_matches('/').to_owned();
+            let meant = parameter.meant.map(name);
+            ("parameter", name(parameter.place), meant)
+        });
+        let fields = known.get("request").unwrap_or(&Value::Null);
+        let fields = unknown(fields, &body).into_iter();
+        let fields = fields.map(|field| ("field", field.place, field.meant));
+        let unknown: Vec<_> = parameters.chain(fields).collect();
+        for (what, place, meant) in unknown.iter().take(TOLD) {
+            let meant = meant.as_ref();
+            let meant = meant.map_or_else(String::new, |it| format!("; probably meant: {it}"));
+            output::warn(format!(
+                "the catalogue does not know the {what} {place} here{meant}"
+            ));
+        }
+        if unknown.len() > TOLD {
+            output::warn(format!("and {} more", unknown.len() - TOLD));
+        }
+        Ok(())
+    }
+
     fn send(&self, client: &Client, globals: &Globals) -> Result<()> {
         if let Some(path) = &self.args.output {
             return self.save(client, path.clone());
@@ -300,13 +360,13 @@ impl<'a> Call<'a> {
         let is_whole =
             output::is_terminal() || !self.args.decrypt.is_empty() || self.args.retry.is_some();
         let wants_stream = self.verb == Verb::Get && !is_whole;
-        if wants_stream && shown::streamed(self.request(client)?, self.args.include)? {
+        if wants_stream && shown::streamed(self.request(client)?, self.args.include, globals)? {
             return Ok(());
         }
         let answer = wait::for_answer(self.request(client)?, self.changes())?;
         shown::Shown {
             include: self.args.include,
-            json: globals.json,
+            globals,
             decrypt: &self.args.decrypt,
         }
         .answer(answer)
@@ -323,10 +383,11 @@ impl<'a> Call<'a> {
 
     fn save(&self, client: &Client, path: PathBuf) -> Result<()> {
         let include = self.args.include;
-        let mut progress = shown::Progress::new();
+        let progress = Progress::new();
         let download = self.request(client)?.download(&path);
-        let download = download.progress(move |done, of| progress.show(done, of));
-        let saved = match wait::for_answer(download, self.changes())? {
+        let downloaded = wait::for_answer(download.progress(progress.shown()), self.changes());
+        drop(progress);
+        let saved = match downloaded? {
             Ok(saved) => {
                 if include {
                     shown::head(saved.status(), saved.headers())?;

@@ -1,22 +1,20 @@
 //! An answer, for people on a terminal and as it came into a pipe.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _};
 
-use serde_json::Value;
 use ureq::http::{HeaderMap, StatusCode};
 use wechatpay_chain::{Error, Request, Response, transformer};
 
 use super::pointers;
+use crate::Globals;
 use crate::exit::{Code, Failure, Result, io as io_failure};
 use crate::output::{self, STRONG};
-use crate::pretty;
 
 /// How answers are shown.
 pub(super) struct Shown<'a> {
     /// With status and headers.
     pub(super) include: bool,
-    /// As JSON in one line.
-    pub(super) json: bool,
+    pub(super) globals: &'a Globals,
     /// With these ciphertexts opened.
     pub(super) decrypt: &'a [String],
 }
@@ -36,7 +34,7 @@ impl Shown<'_> {
                     return self.opened(&response);
                 }
                 let data = response.data().ok();
-                return self.body(response.bytes(), data.as_ref());
+                return output::received(response.bytes(), data.as_ref(), self.globals);
             }
             Err(error) => error,
         };
@@ -47,7 +45,7 @@ impl Shown<'_> {
             }
             let text = std::str::from_utf8(refusal.bytes()).unwrap_or_default();
             let data = serde_json::from_str(text).or_else(|_| transformer::to_value(text));
-            self.body(refusal.bytes(), data.ok().as_ref())?;
+            output::received(refusal.bytes(), data.ok().as_ref(), self.globals)?;
         }
         hint(&error);
         Err(error.into())
@@ -63,37 +61,8 @@ impl Shown<'_> {
                 return Err(Failure::usage("--decrypt: known, or pointers, not both"));
             }
         };
-        if output::is_terminal() && !self.json {
-            return output::line(pretty::json(&data));
-        }
-        output::json_line(&data)
+        output::value(&data, self.globals)
     }
-
-    fn body(&self, bytes: &[u8], data: Option<&Value>) -> Result<()> {
-        // An answer of APIv2 is XML, and what is empty has no line.
-        let data = data.filter(|data| !data.is_null());
-        match data {
-            Some(data) if self.json && !is_json(bytes) => output::json_line(data),
-            Some(data) if output::is_terminal() && !self.json => output::line(pretty::json(data)),
-            _ if !output::is_terminal() => output::bytes(bytes),
-            _ => match std::str::from_utf8(bytes) {
-                Ok("") => Ok(()),
-                Ok(text) => output::line(text.trim_end_matches('\n')),
-                Err(_) => {
-                    output::warn(format!(
-                        "{} bytes that are no text: -o FILE, or a pipe, takes them",
-                        bytes.len()
-                    ));
-                    Ok(())
-                }
-            },
-        }
-    }
-}
-
-fn is_json(bytes: &[u8]) -> bool {
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'['))
 }
 
 /// What the command can do about an error, beyond the error's own words.
@@ -130,14 +99,14 @@ pub(super) fn capitalised(name: &str) -> String {
 
 /// Copies an answer to standard output as it comes, where the endpoint signs nothing. `false` where it
 /// is signed as a whole; nothing was sent then.
-pub(super) fn streamed(request: Request, include: bool) -> Result<bool> {
+pub(super) fn streamed(request: Request, include: bool, globals: &Globals) -> Result<bool> {
     let mut body = match request.stream().wait() {
         Ok(body) => body,
         Err(Error::Request(_)) => return Ok(false),
         Err(error) => {
             let shown = Shown {
                 include,
-                json: false,
+                globals,
                 decrypt: &[],
             };
             return shown.answer(Err(error)).map(|()| true);
@@ -148,10 +117,10 @@ pub(super) fn streamed(request: Request, include: bool) -> Result<bool> {
     }
     loop {
         let piece = body.fill_buf().map_err(broken_off)?;
-        if piece.is_empty() {
+        // The rest is not fetched for a reader that has seen enough.
+        if piece.is_empty() || !output::piece(piece)? {
             return Ok(true);
         }
-        output::bytes(piece)?;
         let length = piece.len();
         body.consume(length);
     }
@@ -162,46 +131,4 @@ fn broken_off(error: io::Error) -> Failure {
         Ok(error) => error.into(),
         Err(error) => io_failure(Code::Unknown, "the answer", &error),
     }
-}
-
-/// How far a download is, on one line of a terminal.
-pub(super) struct Progress {
-    is_shown: bool,
-    /// The last line.
-    said: String,
-}
-
-impl Progress {
-    pub(super) fn new() -> Self {
-        Self {
-            is_shown: io::stderr().is_terminal(),
-            said: String::new(),
-        }
-    }
-
-    pub(super) fn show(&mut self, done: u64, of: Option<u64>) {
-        if !self.is_shown {
-            return;
-        }
-        let said = match of {
-            Some(of) if of > 0 => format!("{} of {}", megabytes(done), megabytes(of)),
-            _ => megabytes(done),
-        };
-        if said != self.said {
-            let _ = write!(io::stderr(), "\r{said}\x1b[K");
-            self.said = said;
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if !self.said.is_empty() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }

@@ -2,19 +2,20 @@
 
 mod csv;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use wechatpay_chain::{BillRequest, Client};
 
 use crate::Globals;
 use crate::account::Settings;
 use crate::exit::{Code, Failure, Result, io as io_failure};
-use crate::output;
+use crate::progress::Progress;
+use crate::whole::{self, Draft};
+use crate::{output, wait};
 
 /// `wechatpay bill` and what can be said behind it.
 #[derive(Debug, clap::Args)]
@@ -179,27 +180,10 @@ fn with(bill: BillRequest, name: &str, value: Option<&String>) -> BillRequest {
 
 /// Fetches it into a file. What stands there then is the bill that was promised.
 fn fetch(bill: BillRequest, path: &Path) -> Result<u64> {
-    let bar = bar();
-    let shown = bar.clone();
-    let fetched = bill.download(path).progress(move |done, total| {
-        if let Some(total) = total {
-            shown.set_length(total);
-        }
-        shown.set_position(done);
-    });
-    let fetched = fetched.wait();
-    bar.finish_and_clear();
-    Ok(fetched?.bytes_written())
-}
-
-/// A bar on standard error, where that is a terminal.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::no_length();
-    let form = "{bytes} of {total_bytes} {wide_bar} {bytes_per_sec}";
-    if let Ok(style) = ProgressStyle::with_template(form) {
-        bar.set_style(style);
-    }
-    bar
+    let progress = Progress::new();
+    let download = bill.download(path).progress(progress.shown());
+    let fetched = wait::for_answer(download, false)??;
+    Ok(fetched.bytes_written())
 }
 
 fn to_stdout(bill: BillRequest, csv: bool) -> Result<()> {
@@ -207,7 +191,6 @@ fn to_stdout(bill: BillRequest, csv: bool) -> Result<()> {
     let path = folder.path().join("bill");
     // Nothing of a bill is shown before all of it has proved to be genuine.
     fetch(bill, &path)?;
-    let failed = |error| bug("standard output", &error);
     let mut fetched = File::open(&path).map_err(|error| bug("the bill", &error))?;
     let mut out = io::stdout().lock();
     if !csv {
@@ -218,7 +201,7 @@ fn to_stdout(bill: BillRequest, csv: bool) -> Result<()> {
     let mut out = BufWriter::new(out);
     match csv::write(BufReader::new(fetched), &mut out) {
         Ok(summary) => {
-            out.flush().map_err(failed)?;
+            out.flush().or_else(output::unless_closed)?;
             output::say(summary.trim_end());
             Ok(())
         }
@@ -247,21 +230,13 @@ fn to_file(bill: BillRequest, path: &Path, csv: bool, globals: &Globals) -> Resu
 
 /// Replaces a bill by its columns, and puts its summary beside it.
 fn apart(path: &Path, summary: &Path) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let mut columns = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))?;
-    // As the bill itself, and not for this user alone, as temporary files are.
-    columns
-        .as_file()
-        .set_permissions(fs::metadata(path)?.permissions())?;
-    let mut out = BufWriter::new(columns.as_file_mut());
+    let mut columns = Draft::new(path)?;
+    let mut out = BufWriter::new(columns.file());
     let total = csv::write(BufReader::new(File::open(path)?), &mut out)?;
     out.flush()?;
     drop(out);
-    fs::write(summary, total)?;
-    columns.persist(path)?;
-    Ok(())
+    whole::write(summary, total.as_bytes())?;
+    columns.keep().map(drop)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use wechatpay_sandbox::{Notification, Sandbox};
 
-use super::beijing::Moment;
+use crate::when::Moment;
 
 /// The account of public samples.
 const APPID: &str = "wx8888888888888888";

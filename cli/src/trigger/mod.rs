@@ -1,6 +1,5 @@
 //! `wechatpay trigger`: a notification to a program under development, no order needed.
 
-mod beijing;
 mod events;
 
 use std::path::PathBuf;
@@ -74,7 +73,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<()> {
         }))?;
     } else {
         output::say(format!("the program answered {status}"));
-        output::received(&body, globals)?;
+        let data = serde_json::from_slice(&body).ok();
+        output::received(&body, data.as_ref(), globals)?;
     }
     if is_accepted {
         return Ok(());

@@ -4,8 +4,7 @@ mod message;
 mod undone;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -15,9 +14,9 @@ use wechatpay_chain::{Check as Failed, Client, Error, aes_gcm, formatter};
 use self::message::Message;
 use crate::Globals;
 use crate::account::{Account, Settings};
-use crate::exit::{Code, Failure, Result, io as io_failure};
+use crate::exit::{Code, Failure, Result};
 use crate::report::{Check, Report};
-use crate::{output, pretty, wait, when, words};
+use crate::{input, output, pretty, wait, when, words};
 
 /// How far the clocks may be apart, in seconds.
 const MAXIMUM_OFFSET: u64 = 300;
@@ -74,15 +73,14 @@ impl Args {
     fn message(&self) -> Result<Message> {
         match (&self.headers, &self.body) {
             (Some(headers), Some(body)) => {
-                if headers == Path::new("-") && body == Path::new("-") {
-                    return Err(Failure::usage(
-                        "standard input is either the headers or the body; a whole message is read without \
-                         --headers and --body",
-                    ));
-                }
-                Ok(Message::parts(&read(headers)?, &read(body)?))
+                let headers = input::file(headers, "--headers", Code::Usage)?;
+                let body = input::file(body, "--body", Code::Usage)?;
+                Ok(Message::parts(&headers, &body))
             }
-            (None, Some(body)) => Ok(Message::parts(b"", &read(body)?)),
+            (None, Some(body)) => {
+                let body = input::file(body, "--body", Code::Usage)?;
+                Ok(Message::parts(b"", &body))
+            }
             _ => {
                 let path = self.message.as_deref().unwrap_or_else(|| Path::new("-"));
                 if path == Path::new("-") && io::stdin().is_terminal() {
@@ -90,20 +88,11 @@ impl Args {
                         "give the captured message as a FILE, in a pipe, or by --headers and --body",
                     ));
                 }
-                Ok(Message::whole(&read(path)?))
+                let message = input::file(path, "the message", Code::Usage)?;
+                Ok(Message::whole(&message))
             }
         }
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let failed = |error| io_failure(Code::Usage, path.display(), &error);
-    if path != Path::new("-") {
-        return fs::read(path).map_err(failed);
-    }
-    let mut bytes = Vec::new();
-    io::stdin().read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
 }
 
 fn is_xml(body: &[u8]) -> bool {

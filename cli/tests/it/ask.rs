@@ -357,6 +357,144 @@ fn a_path_that_is_near_a_known_one_is_told_of() {
 }
 
 #[test]
+fn a_field_that_is_not_known_is_told_of_and_sent() {
+    let sandbox = sandbox();
+    sandbox.answer("POST", "/v3/refund/domestic/refunds", 200, json!({}));
+    let refund = run(wechatpay_at(
+        &sandbox,
+        &[
+            "post",
+            "v3/refund/domestic/refunds",
+            "out_trade_nr=1",
+            "total:=1",
+            "amount[totl]=x-secret",
+            "quux=1",
+        ],
+    ));
+    assert_shown!(refund, @"
+    exit 0
+    --- stdout
+    {}--- stderr
+    warning: the catalogue does not know the field /out_trade_nr here; probably meant: /out_trade_no
+    warning: the catalogue does not know the field /total here; probably meant: /amount/total
+    warning: the catalogue does not know the field /amount/totl here; probably meant: /amount/total
+    warning: the catalogue does not know the field /quux here
+    ");
+    assert_eq!(body(&sandbox)["amount"]["totl"], "x-secret");
+}
+
+#[test]
+fn unknown_fields_are_told_of_in_files_queries_and_v2_and_known_ones_are_not() {
+    let sandbox = sandbox();
+    let body = br#"{"goods_details":[],"amount":{"totl":1}}"#;
+    let refund = ["post", "v3/refund/domestic/refunds", "-", "--dry-run"];
+    let of_file = run_with_input(wechatpay_at(&sandbox, &refund), body);
+    assert!(
+        of_file.stderr.contains("/amount/totl here"),
+        "{}",
+        of_file.stderr
+    );
+    for (arguments, told) in [
+        (
+            &["get", "v3/bill/tradebill", "bill_dat==2024-01-01"][..],
+            "warning: the catalogue does not know the parameter bill_dat here; probably meant: bill_date\n",
+        ),
+        (
+            &[
+                "post",
+                "v2/pay/orderquery",
+                "mch_id=1900000109",
+                "out_trade_nr=1",
+                "sign_type=MD5",
+                "sub_openid=1",
+            ],
+            "warning: the catalogue does not know the field /out_trade_nr here; probably meant: /out_trade_no\n",
+        ),
+        (
+            &[
+                "get",
+                "v2/papay/entrustweb",
+                "mch_id=1900000109",
+                "plan_ids=1",
+            ],
+            "warning: the catalogue does not know the parameter plan_ids here; probably meant: plan_id\n",
+        ),
+        (&["get", "v3/bill/tradebill", "bill_date==2024-01-01"], ""),
+        (&["post", "v3/of/another/world", "a=1"], ""),
+    ] {
+        let shown = run(wechatpay_at(
+            &sandbox,
+            &[arguments, &["--dry-run"]].concat(),
+        ));
+        assert_eq!((shown.code, shown.stderr.as_str()), (0, told));
+    }
+    assert_eq!(sandbox.connections(), 0);
+}
+
+#[test]
+fn standard_input_is_for_one_reader() {
+    let sandbox = sandbox();
+    let twice = ["post", "v3/any", "-", "--private-key", "-"];
+    let refused = run_with_input(wechatpay_at(&sandbox, &twice), b"{}");
+    assert_shown!(refused, @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: standard input is read once, and the body (-) and --private-key both want it: give one of them a file
+    ");
+    let keys = ["--apiv3-key-file", "-", "--secret-file", "-"];
+    let get = [&["get", "v3/certificates"], &keys[..]].concat();
+    let refused = run_with_input(wechatpay_at(&sandbox, &get), b"x");
+    assert_shown!(refused, @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: standard input is read once, and --apiv3-key-file and --secret-file both want it: give one of them a file
+    ");
+    assert_eq!(sandbox.connections(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_ends_a_download() {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::process::Stdio;
+    use std::thread;
+
+    let sandbox = sandbox();
+    // A file without an end.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        assert_ne!(connection.read(&mut [0; 4096]).unwrap(), 0);
+        let mut answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n".to_vec();
+        while connection.write_all(&answer).is_ok() {
+            answer.clear();
+            answer.resize(100_000, b'x');
+        }
+    });
+    let address = format!("{base}v3/billdownload/file?token=x");
+    let mut command = wechatpay_at(&sandbox, &["get", &address, "--base-uri", &base]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut few = [0; 10];
+    let mut reader = child.stdout.take().unwrap();
+    reader.read_exact(&mut few).unwrap();
+    drop(reader);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(
+        (ended.status.code(), ended.stderr.as_slice()),
+        (Some(0), &b""[..])
+    );
+    server.join().unwrap();
+}
+
+#[test]
 fn of_v2_the_fields_come_from_items_json_or_xml() {
     for (items, input) in [
         (

@@ -1,10 +1,11 @@
 //! `wechatpay bill`.
 
 use std::fs;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use wechatpay_sandbox::Sandbox;
+use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
 use crate::support::{run, wechatpay, wechatpay_at};
 
@@ -168,4 +169,42 @@ fn json_of_a_failure_is_one_line() {
     let outcome = run(wechatpay(&["bill", "trade", "2024-01-01", "--json"]));
     let said: Value = serde_json::from_str(&outcome.stderr).unwrap();
     assert_eq!(said["exit"], 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_bill_leaves_no_file() {
+    use std::process::{Command, Stdio};
+
+    let sandbox = sandbox();
+    sandbox.misbehave(Misbehaviour::Delay(Duration::from_secs(20)));
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = wechatpay_at(&sandbox, &["bill", "trade", "2024-01-01", "-o"]);
+    command.arg(folder.path().join("bill.csv"));
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    while sandbox.received().is_empty() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(output.stderr, b"error: interrupted\n");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_mistake() {
+    use std::process::Stdio;
+
+    let sandbox = sandbox();
+    for more in [&[][..], &["--csv"]] {
+        let arguments = [&["bill", "trade", "2024-01-01"], more].concat();
+        let mut command = wechatpay_at(&sandbox, &arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
 }

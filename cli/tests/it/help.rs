@@ -1,5 +1,6 @@
 //! `wechatpay help`, `man` and `completions`.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
@@ -88,6 +89,52 @@ fn there_is_a_manual_page_for_each_command() {
     }
 }
 
+/// The long options in a text.
+fn options(text: &str) -> BTreeSet<&str> {
+    let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let words = text.split(|letter| !is_of_name(letter));
+    let options = words.filter(|word| word.starts_with("--") && !word.ends_with('-'));
+    options.collect()
+}
+
+#[test]
+fn the_guide_has_every_command_and_option_in_both_languages() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut man = wechatpay(&["man", "--to"]);
+    man.arg(folder.path());
+    assert_eq!(run(man).code, 0);
+    let mut pages = String::new();
+    let mut commands = Vec::new();
+    for page in std::fs::read_dir(folder.path()).unwrap() {
+        let path = page.unwrap().path();
+        // The sandbox has a guide of its own.
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with("wechatpay-sandbox") {
+            pages.push_str(&std::fs::read_to_string(&path).unwrap());
+            commands.extend(name.strip_prefix("wechatpay-").map(str::to_owned));
+        }
+    }
+    let pages = pages.replace("\\fB", " ").replace("\\fR", " ");
+    let pages = pages.replace("\\-", "-");
+    let known = options(&pages);
+    let english = include_str!("../../../docs/command.md");
+    let chinese = include_str!("../../../docs/command.zh-CN.md");
+    assert_eq!(options(english), options(chinese));
+    let told = options(english);
+    let untold: Vec<_> = known.difference(&told).collect();
+    // What every command of this kind has.
+    assert_eq!(untold, [&"--help", &"--version"]);
+    // cargo's.
+    let unknown: Vec<_> = told.difference(&known).collect();
+    assert_eq!(unknown, [&"--path"]);
+    for command in commands {
+        let last = command.trim_start_matches("bill-");
+        let last = last.trim_start_matches("config-");
+        assert!(english.contains(last), "{command}");
+        assert!(chinese.contains(last), "{command}");
+    }
+}
+
 #[test]
 fn completions_of_each_shell_know_the_paths() {
     for shell in ["bash", "zsh", "fish"] {
@@ -96,7 +143,8 @@ fn completions_of_each_shell_know_the_paths() {
         assert!(script.stdout.contains("endpoints --complete"), "{shell}");
     }
     let zsh = run(wechatpay(&["completions", "zsh"])).stdout;
-    assert!(zsh.matches(":_wechatpay_paths'").count() >= 2);
+    // get, post, put, patch, delete, explain and endpoints.
+    assert_eq!(zsh.matches(":_wechatpay_paths'").count(), 7);
 }
 
 /// What bash offers behind these words.
