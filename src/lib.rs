@@ -222,10 +222,6 @@
 //! | `MediaUtil` | [`Media`], given to `.post(…)` |
 //! | `Transformer::toArray`, `toXml` | [`transformer::to_value`], [`transformer::to_xml`] |
 //! | `PemUtil::parseCertificateSerialNo` | [`pem::serial_number`] |
-//!
-//! # Not in this version
-//!
-//! Proxies. What asks for one is an error that says so.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![recursion_limit = "256"]
