@@ -864,7 +864,7 @@ impl Orders {
     }
 
     /// Whether another merchant has a payment of this number.
-    pub(crate) fn is_another_s(&self, merchant: &str, transaction_id: &str) -> bool {
+    pub(crate) fn belongs_to_another(&self, merchant: &str, transaction_id: &str) -> bool {
         let state = self.lock();
         let mut known = state.transactions.keys();
         known.any(|(owner, number)| number == transaction_id && owner != merchant)

@@ -338,7 +338,7 @@ pub(crate) fn query(
     check_merchant(mchid, &given, merchant)?;
     let Some(order) = orders.find(merchant, number, now) else {
         return Err(Box::new(match number {
-            Number::TransactionId(id) if orders.is_another_s(merchant, id) => {
+            Number::TransactionId(id) if orders.belongs_to_another(merchant, id) => {
                 not_theirs(caller).shape()
             }
             _ => unknown(),

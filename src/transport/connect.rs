@@ -5,15 +5,15 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiResolver, Name};
+use hyper_util::client::legacy::connect::{Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::ended::Watched;
+use super::gate::{Gate, Place, Waited};
 use super::identity::Identity;
 use super::proxy::{Proxies, ProxyFailure};
 use crate::error::{Error, Phase, Result};
@@ -44,6 +45,9 @@ pub(crate) struct Attempt {
     limit: Limit,
     /// Host and port of the proxy that its connection goes through.
     proxy: OnceLock<String>,
+    /// The one whose connection it waits for, while it does.
+    leader: OnceLock<Arc<Self>>,
+    is_alone: AtomicBool,
 }
 
 const PHASES: [Phase; 7] = [
@@ -62,6 +66,8 @@ impl Attempt {
             phase: AtomicU8::new(0),
             limit,
             proxy: OnceLock::new(),
+            leader: OnceLock::new(),
+            is_alone: AtomicBool::new(false),
         }
     }
 
@@ -74,8 +80,30 @@ impl Attempt {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        let index = usize::from(self.phase.load(Ordering::Relaxed));
-        PHASES.get(index).copied().unwrap_or(Phase::Queue)
+        let own = self.phase.load(Ordering::Relaxed);
+        let own = PHASES.get(usize::from(own)).copied();
+        let own = own.unwrap_or(Phase::Queue);
+        match (own, self.leader().map(|leader| leader.phase())) {
+            // What the other's request does with the connection is no business of this one.
+            (Phase::Lookup, Some(Phase::Exchange | Phase::Read)) => Phase::Handshake,
+            (Phase::Lookup, Some(reached)) => reached,
+            _ => own,
+        }
+    }
+
+    /// Waits for the connection that another one makes, and is as far as that.
+    fn follow(&self, leader: &Arc<Self>) {
+        let _ = self.leader.set(Arc::clone(leader));
+    }
+
+    /// Makes a connection of its own after all.
+    fn go_alone(&self) {
+        self.is_alone.store(true, Ordering::Relaxed);
+    }
+
+    fn leader(&self) -> Option<&Arc<Self>> {
+        let leader = self.leader.get()?;
+        (!self.is_alone.load(Ordering::Relaxed)).then_some(leader)
     }
 
     /// Says that this phase has come. There is no way back: a connection that the request does not
@@ -89,6 +117,9 @@ impl Attempt {
 
     /// What to say when time runs out: whom it waited for, if that is not the server.
     pub(crate) fn waited_for(&self) -> Option<Cause> {
+        if let Some(leader) = self.leader() {
+            return leader.waited_for();
+        }
         let proxy = self.proxy.get()?;
         let is_waiting = self.phase() == Phase::Proxy;
         is_waiting.then(|| Arc::new(ProxyFailure::silent(proxy)) as Cause)
@@ -150,6 +181,7 @@ pub(crate) fn roots(more: &[CertificateDer<'static>]) -> Result<Arc<RootCertStor
 #[derive(Clone)]
 pub(crate) struct Connector {
     https: HttpsConnector<Tcp>,
+    gate: Gate,
 }
 
 impl Connector {
@@ -177,7 +209,18 @@ impl Connector {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(Tcp { tcp, proxies });
-        Ok(Self { https })
+        Ok(Self {
+            https,
+            gate: Gate::default(),
+        })
+    }
+
+    /// The same for another pool, which has connections of its own.
+    pub(crate) fn of_another_pool(&self) -> Self {
+        Self {
+            https: self.https.clone(),
+            gate: Gate::default(),
+        }
     }
 }
 
@@ -194,17 +237,27 @@ impl Service<Uri> for Connector {
         let attempt = Attempt::current();
         let attempt = attempt.unwrap_or_else(|| Arc::new(Attempt::new(Limit(None))));
         attempt.enter(Phase::Lookup);
+        let place = self.gate.enter(&destination, &attempt);
         let connecting = self.https.call(destination);
         Box::pin(async move {
-            // The task may become the pool's own; what is below reports to this request still.
-            let connecting = Attempt::scope(&attempt, connecting);
+            let connecting = async {
+                if let Place::Waits(waiter) = &place {
+                    attempt.follow(waiter.leader());
+                    if let Waited::IsThere = waiter.wait(attempt.limit).await {
+                        return Err("a connection is there already".into());
+                    }
+                    attempt.go_alone();
+                }
+                // The task may become the pool's own; what is below reports to this request still.
+                Attempt::scope(&attempt, connecting).await
+            };
             let (limit, cause) = match attempt.limit.0 {
                 None => match connecting.await {
-                    Ok(stream) => return Ok(Watched::new(stream)),
+                    Ok(stream) => return Ok(place.found(Watched::new(stream))),
                     Err(error) => (None, Some(Arc::from(error))),
                 },
                 Some(limit) => match tokio::time::timeout(limit, connecting).await {
-                    Ok(Ok(stream)) => return Ok(Watched::new(stream)),
+                    Ok(Ok(stream)) => return Ok(place.found(Watched::new(stream))),
                     Ok(Err(error)) => (None, Some(Arc::from(error))),
                     Err(_) => (Some(limit), attempt.waited_for()),
                 },
@@ -216,6 +269,17 @@ impl Service<Uri> for Connector {
             }
             .into())
         })
+    }
+}
+
+impl Place {
+    /// Tells those who wait what was found.
+    fn found<S: Connection>(self, stream: Watched<S>) -> Watched<S> {
+        if let Self::Leads(leader) = self {
+            let is_http2 = stream.connected().is_negotiated_h2();
+            leader.found(is_http2.then(|| stream.ended()));
+        }
+        stream
     }
 }
 

@@ -23,7 +23,13 @@ pub(crate) struct Watched<S> {
 
 /// Waits for the end of a connection.
 #[derive(Clone)]
-struct Ended(watch::Receiver<()>);
+pub(super) struct Ended(watch::Receiver<()>);
+
+impl Ended {
+    pub(super) async fn wait(mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S) -> Self {
@@ -33,6 +39,11 @@ impl<S> Watched<S> {
             ended: Ended(ended),
             _open: open,
         }
+    }
+
+    /// Waits for its end.
+    pub(super) fn ended(&self) -> Ended {
+        self.ended.clone()
     }
 }
 
@@ -46,7 +57,7 @@ pub(super) async fn ended(mut connection: CaptureConnection) {
         }
     }
     match extensions.remove::<Ended>() {
-        Some(Ended(mut open)) => while open.changed().await.is_ok() {},
+        Some(ended) => ended.wait().await,
         None => std::future::pending().await,
     }
 }

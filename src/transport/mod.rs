@@ -12,6 +12,7 @@ pub(crate) mod body;
 mod connect;
 mod ended;
 pub(crate) mod failover;
+mod gate;
 mod identity;
 mod proxy;
 pub(crate) mod retry;
@@ -133,7 +134,7 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .retry_canceled_requests(false)
-            .build(self.connector.clone());
+            .build(self.connector.of_another_pool());
         let (open, closed) = oneshot::channel();
         let guard = Guard {
             transport: Arc::downgrade(self),

@@ -538,3 +538,55 @@ fn awaited_requests_break_like_those_that_are_waited_for() {
         }
     }
 }
+
+/// Where one connection is enough for all, the others wait for the first instead of making their own; where it is not,
+/// each gets one.
+#[test]
+fn a_cold_burst_over_http_2_makes_one_connection() {
+    for way in Way::ALL {
+        let sandbox = way.sandbox();
+        let client = settings(&sandbox).build().unwrap();
+        thread::scope(|scope| {
+            for number in 0..32 {
+                let request = coupon(&client, number);
+                scope.spawn(move || assert_answers(&request.wait().unwrap(), number));
+            }
+        });
+        match way {
+            Way::Http2 => assert_eq!(sandbox.connections(), 1),
+            _ => assert!((1..=32).contains(&sandbox.connections())),
+        }
+        // Those that waited for nothing make none later, either.
+        thread::sleep(Duration::from_millis(1_500));
+        assert_answers(&coupon(&client, 32).wait().unwrap(), 32);
+        if let Way::Http2 = way {
+            assert_eq!(sandbox.connections(), 1);
+        }
+    }
+}
+
+/// What the first one does with its connection is its own business: the others get theirs.
+#[test]
+fn a_connection_that_fails_or_is_given_up_leaves_nobody_waiting() {
+    for fault in [Misbehaviour::TlsExpired, Misbehaviour::TlsNeverAnswers] {
+        let sandbox = Way::Http2.sandbox();
+        let client = settings(&sandbox).connect_timeout(LIMIT).build().unwrap();
+        sandbox.misbehave(fault);
+        let failed = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for number in 0..16 {
+                let request = coupon(&client, number);
+                let failed = &failed;
+                scope.spawn(move || match request.wait() {
+                    Ok(response) => assert_answers(&response, number),
+                    Err(error) => {
+                        assert!(!error.may_have_been_sent(), "{error}");
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_answers(&coupon(&client, 16).wait().unwrap(), 16);
+        assert!(failed.into_inner() <= 1);
+    }
+}
