@@ -1,8 +1,11 @@
 //! Whether a client's memory grows: very many requests with different paths, values and hosts, and
 //! how much memory the process has after each tenth of them.
 //!
-//! `cargo run --release --example soak -- [requests]`, where 200,000 take some minutes. The client is
-//! a process of its own: this program once more. Memory is read from Linux's /proc.
+//! `cargo run --release --example soak -- [requests] [hosts]`, where 200,000 take some minutes. The
+//! client is a process of its own: this program once more. Memory is read from Linux's /proc.
+//!
+//! Of many hosts, what is remembered and what is connected to is bounded, so memory rises until those
+//! bounds are reached, and no further.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it gets")]
 
@@ -27,28 +30,33 @@ use wechatpay_sandbox::Sandbox;
 const REQUESTS: u64 = 2_000;
 /// From how many on the growth decides.
 const ENOUGH: u64 = 100_000;
-/// How far the memory may rise after the first tenth of the requests, in kB: what the allocator
-/// needs to settle.
+/// How far the memory may rise in the second half, in kB: what the allocator needs to settle.
 const LEEWAY: u64 = 4_096;
 
-const HOSTS: u64 = 400;
+/// Hosts of their own, beside that of the sandbox.
+const HOSTS: u64 = 4;
+/// How many requests one host is among those asked before the next takes its place: what is
+/// remembered is a host's, and what is open now is another matter.
+const STRETCH: u64 = 400;
 const IN_FLIGHT: usize = 32;
 
 /// Tells the client from the program that starts it.
 const CLIENT: &str = "--client";
 const PORT: &str = "SOAK_PORT";
+const HOST_COUNT: &str = "SOAK_HOSTS";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     match (arguments.next(), arguments.next()) {
         (Some(client), Some(requests)) if client == CLIENT => soak(requests.parse()?),
-        (None, _) => gateway(REQUESTS),
-        (Some(requests), _) => gateway(requests.parse()?),
+        (None, _) => gateway(REQUESTS, HOSTS),
+        (Some(requests), None) => gateway(requests.parse()?, HOSTS),
+        (Some(requests), Some(hosts)) => gateway(requests.parse()?, hosts.parse()?),
     }
 }
 
 /// A sandbox behind TLS, and one behind plain http for each host of loopback.
-fn gateway(requests: u64) -> Result<(), Box<dyn Error>> {
+fn gateway(requests: u64, hosts: u64) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::new()?;
     let [main, other] = [Sandbox::builder(), Sandbox::builder().plain()];
     let [main, other] = [main.keep(0), other.keep(0)];
@@ -66,6 +74,7 @@ fn gateway(requests: u64) -> Result<(), Box<dyn Error>> {
         .envs(main.environment())
         .env_remove("WECHATPAY_CERTS")
         .env(PORT, port.to_string())
+        .env(HOST_COUNT, hosts.to_string())
         .status()?;
     match status.success() {
         true => Ok(()),
@@ -88,14 +97,24 @@ async fn relay(destination: SocketAddr) -> Result<u16, Box<dyn Error>> {
     Ok(port)
 }
 
+/// The hosts beside the sandbox's own: addresses of this machine with this port.
+#[derive(Clone, Copy)]
+struct Others {
+    port: u16,
+    count: u64,
+}
+
 fn soak(requests: u64) -> Result<(), Box<dyn Error>> {
     let client = Client::from_env()?;
-    let port: u16 = env::var(PORT)?.parse()?;
+    let others = Others {
+        port: env::var(PORT)?.parse()?,
+        count: env::var(HOST_COUNT)?.parse::<u64>()?.max(1),
+    };
     let next = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
     println!("idle: {} kB", memory()?);
     let runtime = Runtime::new()?;
-    let mut first = 0;
+    let (mut first, mut middle) = (0, 0);
     for tenth in 1..=10 {
         let until = requests * tenth / 10;
         let take = || {
@@ -114,7 +133,7 @@ fn soak(requests: u64) -> Result<(), Box<dyn Error>> {
                     let (client, take) = (&client, take());
                     scope.spawn(move || {
                         while let Some(number) = take() {
-                            request(client, number, port).wait()?;
+                            request(client, number, others).wait()?;
                         }
                         Ok::<_, wechatpay_chain::Error>(())
                     })
@@ -126,7 +145,7 @@ fn soak(requests: u64) -> Result<(), Box<dyn Error>> {
                         let (client, take) = (client.clone(), take());
                         tokio::spawn(async move {
                             while let Some(number) = take() {
-                                request(&client, number, port).await?;
+                                request(&client, number, others).await?;
                             }
                             Ok::<_, wechatpay_chain::Error>(())
                         })
@@ -146,12 +165,15 @@ fn soak(requests: u64) -> Result<(), Box<dyn Error>> {
         if tenth == 1 {
             first = memory;
         }
+        if tenth <= 5 {
+            middle = memory;
+        }
         let took = started.elapsed();
         let grown = memory.saturating_sub(first);
         println!(
             "{until} requests: {memory} kB, {grown} kB more than after the first tenth, {took:.0?}"
         );
-        if requests >= ENOUGH && memory > first + LEEWAY {
+        if requests >= ENOUGH && memory > middle + LEEWAY {
             return Err("memory grows".into());
         }
     }
@@ -159,7 +181,7 @@ fn soak(requests: u64) -> Result<(), Box<dyn Error>> {
 }
 
 /// No two are alike: the value in the body, in the path or in the query, or the host.
-fn request(client: &Client, number: u64, port: u16) -> Request {
+fn request(client: &Client, number: u64, others: Others) -> Request {
     match number % 8 {
         0 => client.chain(format!("v3/soak/path-{number}")).get(),
         1 => client.chain("v3/soak").segment(number.to_string()).get(),
@@ -169,7 +191,8 @@ fn request(client: &Client, number: u64, port: u16) -> Request {
         }
         3 => client["v3/soak/literal"].get().query([("number", number)]),
         4 => {
-            let host = number / 8 % HOSTS + 1;
+            let Others { port, count } = others;
+            let host = number / STRETCH % count + 1;
             let base_uri = format!("http://127.0.{}.{}:{port}/", host / 200 + 1, host % 200 + 1);
             coupon(client, number).base_uri(base_uri)
         }
