@@ -1,6 +1,13 @@
 //! The command `wechatpay`: keys, requests and notifications of WeChat Pay, and a sandbox for programs
 //! in any language.
 
+#![allow(
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "doc comments are the command's help, in which a bracket is a bracket"
+)]
+
 mod account;
 mod ask;
 mod bill;
