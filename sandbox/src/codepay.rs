@@ -9,8 +9,8 @@ use crate::orders::{
     Charge, NotCharged, NotPlaced, NotReversed, Number, Orders, TradeState, TradeType,
 };
 use crate::payments::{
-    Caller, DIRECT, PARTNER, check_merchant, check_out_trade_no, check_sub_merchant, check_whose,
-    draft, is_out_trade_no, mchid, not_placed, too_fast, transaction, unknown, user_paying,
+    Caller, DIRECT, PARTNER, check_merchant, check_owner, check_whose, draft, is_out_trade_no,
+    mchid, not_placed, too_fast, transaction, unknown, user_paying,
 };
 use crate::received::Received;
 use crate::trouble;
@@ -152,14 +152,9 @@ pub(crate) fn reverse(
         Caller::Partner => &["/sp_appid", "/sub_appid"],
     };
     check_whose(&body, caller, others)?;
-    check_out_trade_no(out_trade_no)?;
-    let path = mchid(caller);
-    check_merchant(path, text(&body, path), merchant)?;
-    let number = Number::OutTradeNo(out_trade_no);
-    if let Some(order) = orders.find(merchant, number, now) {
-        check_sub_merchant(&order, caller, text(&body, "/sub_mchid"))?;
-    }
+    check_owner(&body, caller, out_trade_no, merchant, orders, now)?;
     let bad = StatusCode::BAD_REQUEST;
+    let number = Number::OutTradeNo(out_trade_no);
     match orders.reverse(merchant, number, now) {
         Ok(()) => {
             // The answer says what the request said.

@@ -348,7 +348,7 @@ pub(crate) fn query(
     Ok(Answer::ok(&transaction(merchant, &order)))
 }
 
-pub(crate) fn check_out_trade_no(out_trade_no: &str) -> Result<(), Refusal> {
+fn check_out_trade_no(out_trade_no: &str) -> Result<(), Refusal> {
     if is_out_trade_no(out_trade_no) {
         return Ok(());
     }
@@ -357,7 +357,7 @@ pub(crate) fn check_out_trade_no(out_trade_no: &str) -> Result<(), Refusal> {
 }
 
 /// The order must be that of the partner's merchant, or of none.
-pub(crate) fn check_sub_merchant(
+fn check_sub_merchant(
     order: &Order,
     caller: Caller,
     sub_mchid: &str,
@@ -410,6 +410,24 @@ pub(crate) fn check_whose(body: &Value, caller: Caller, others: &[&str]) -> Resu
     fields::only(body, &known)
 }
 
+/// Refuses to end an order that is not the caller's, as far as there is one.
+pub(crate) fn check_owner(
+    body: &Value,
+    caller: Caller,
+    out_trade_no: &str,
+    merchant: &str,
+    orders: &Orders,
+    now: i64,
+) -> Result<(), Refusal> {
+    check_out_trade_no(out_trade_no)?;
+    let path = mchid(caller);
+    check_merchant(path, text(body, path), merchant)?;
+    match orders.find(merchant, Number::OutTradeNo(out_trade_no), now) {
+        Some(order) => check_sub_merchant(&order, caller, text(body, "/sub_mchid")),
+        None => Ok(()),
+    }
+}
+
 /// Closes an order.
 pub(crate) fn close(
     request: &Received,
@@ -421,12 +439,7 @@ pub(crate) fn close(
 ) -> Result<Answer, Refusal> {
     let body = fields::body(request)?;
     check_whose(&body, caller, &[])?;
-    check_out_trade_no(out_trade_no)?;
-    let path = mchid(caller);
-    check_merchant(path, text(&body, path), merchant)?;
-    if let Some(order) = orders.find(merchant, Number::OutTradeNo(out_trade_no), now) {
-        check_sub_merchant(&order, caller, text(&body, "/sub_mchid"))?;
-    }
+    check_owner(&body, caller, out_trade_no, merchant, orders, now)?;
     match orders.close(merchant, out_trade_no, now) {
         Ok(()) => Ok(nothing()),
         Err(NotClosed::Paid) => Err(Box::new(not_placed(NotPlaced::Paid))),
