@@ -560,11 +560,14 @@ fn warn_if_open(path: &Path) {
     let Ok(mode) = fs::metadata(path).map(|data| data.permissions().mode()) else {
         return;
     };
+    if mode & 0o077 == 0 {
+        return;
+    }
     let is_private = fs::read(path).is_ok_and(|bytes| {
         let text = String::from_utf8_lossy(&bytes);
         text.contains("PRIVATE KEY") || !text.contains("-----BEGIN")
     });
-    if mode & 0o077 != 0 && is_private {
+    if is_private {
         output::warn(format!(
             "others can read {}: chmod 600 {}",
             path.display(),
