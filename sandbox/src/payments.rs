@@ -357,11 +357,7 @@ fn check_out_trade_no(out_trade_no: &str) -> Result<(), Refusal> {
 }
 
 /// The order must be that of the partner's merchant, or of none.
-fn check_sub_merchant(
-    order: &Order,
-    caller: Caller,
-    sub_mchid: &str,
-) -> Result<(), Refusal> {
+fn check_sub_merchant(order: &Order, caller: Caller, sub_mchid: &str) -> Result<(), Refusal> {
     let ordered = &order.draft.terms.sub_mchid;
     let is_same = match caller {
         Caller::Merchant => ordered.is_empty(),
