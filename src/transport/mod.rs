@@ -605,14 +605,7 @@ impl Failure {
 
     /// The answer broke off.
     fn of_body(error: hyper::Error) -> Self {
-        Self {
-            kind: Kind::Transport,
-            phase: Phase::Read,
-            limit: None,
-            may_have_been_sent: true,
-            is_given_back: false,
-            cause: Some(Arc::new(error)),
-        }
+        Self::while_reading(Arc::new(error))
     }
 
     /// No more is read of an answer that does not fit into memory.
@@ -622,13 +615,17 @@ impl Failure {
 
     /// The body of the answer is not as it should be.
     pub(crate) fn of_arrival(error: ArrivalError) -> Self {
+        Self::while_reading(Arc::new(error))
+    }
+
+    fn while_reading(cause: Arc<dyn StdError + Send + Sync>) -> Self {
         Self {
             kind: Kind::Transport,
             phase: Phase::Read,
             limit: None,
             may_have_been_sent: true,
             is_given_back: false,
-            cause: Some(Arc::new(error)),
+            cause: Some(cause),
         }
     }
 
