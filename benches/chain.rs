@@ -1,4 +1,5 @@
-//! Building the seed's path in each of the three styles, and the signed request on top of it.
+//! Building the seed's path in each of the three styles, the signed request on top of it, and those with a
+//! template or a query.
 
 use std::hint::black_box;
 
@@ -49,5 +50,30 @@ fn requests(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, paths, requests);
+/// Each figure holds one signature, which is all but some microseconds of it: compare them.
+fn targets(criterion: &mut Criterion) {
+    let client = client();
+    let mut group = criterion.benchmark_group("signed GET");
+    group.bench_function("plain", |bencher| {
+        bencher.iter(|| client.chain("v3/certificates").get().into_http());
+    });
+    group.bench_function("template", |bencher| {
+        let chain = client.chain("v3/pay/transactions/out-trade-no/{out_trade_no}");
+        bencher.iter(|| {
+            let request = black_box(&chain).get().var("out_trade_no", "1217752501");
+            request.into_http()
+        });
+    });
+    group.bench_function("query", |bencher| {
+        let chain = client.chain("v3/merchant-service/complaints-v2");
+        let query = json!({
+            "limit": 5, "offset": 10, "begin_date": "2019-01-01", "end_date": "2019-01-01",
+            "complainted_mchid": "1900012181",
+        });
+        bencher.iter(|| black_box(&chain).get().query(&query).into_http());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, paths, requests, targets);
 criterion_main!(benches);

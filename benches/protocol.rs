@@ -1,46 +1,11 @@
-//! What is done to a text on its way: templates, queries, APIv2's XML both ways, and a notification.
+//! What is done to a text on its way: APIv2's XML both ways, and a notification.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
-use wechatpay_chain::{Client, transformer};
+use wechatpay_chain::transformer;
 use wechatpay_sandbox::Sandbox;
-
-fn client() -> Client {
-    Client::builder()
-        .mchid("1900000109")
-        .serial(include_str!("../tests/vectors/keys/merchant.serial"))
-        .private_key(include_str!("../tests/vectors/keys/merchant.key"))
-        .platform_certificate(include_str!("../tests/vectors/keys/platform.crt"))
-        .build()
-        .unwrap_or_else(|error| panic!("the test keys are damaged: {error}"))
-}
-
-/// Each figure holds one signature, which is all but some microseconds of it: compare them.
-fn targets(criterion: &mut Criterion) {
-    let client = client();
-    let mut group = criterion.benchmark_group("signed GET");
-    group.bench_function("plain", |bencher| {
-        bencher.iter(|| client.chain("v3/certificates").get().into_http());
-    });
-    group.bench_function("template", |bencher| {
-        let chain = client.chain("v3/pay/transactions/out-trade-no/{out_trade_no}");
-        bencher.iter(|| {
-            let request = black_box(&chain).get().var("out_trade_no", "1217752501");
-            request.into_http()
-        });
-    });
-    group.bench_function("query", |bencher| {
-        let chain = client.chain("v3/merchant-service/complaints-v2");
-        let query = json!({
-            "limit": 5, "offset": 10, "begin_date": "2019-01-01", "end_date": "2019-01-01",
-            "complainted_mchid": "1900012181",
-        });
-        bencher.iter(|| black_box(&chain).get().query(&query).into_http());
-    });
-    group.finish();
-}
 
 fn xml(criterion: &mut Criterion) {
     let value = json!({
@@ -75,5 +40,5 @@ fn notification(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, targets, xml, notification);
+criterion_group!(benches, xml, notification);
 criterion_main!(benches);
