@@ -13,9 +13,13 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{CaptureConnection, Connected, Connection};
 use tokio::sync::watch;
 
-/// The stream of a connection, which tells when it is dropped.
+use super::gather::Gather;
+
+/// The stream of a connection, which tells when it is dropped, and gathers what is written.
 pub(crate) struct Watched<S> {
-    stream: S,
+    /// On the heap, since hyper gives each task of a connection as much room as its largest needs.
+    stream: Box<S>,
+    gather: Gather,
     ended: Ended,
     /// Nothing is sent: that it goes is what is told.
     _open: watch::Sender<()>,
@@ -31,11 +35,12 @@ impl Ended {
     }
 }
 
-impl<S> Watched<S> {
+impl<S: Connection> Watched<S> {
     pub(super) fn new(stream: S) -> Self {
         let (open, ended) = watch::channel(());
         Self {
-            stream,
+            gather: Gather::new(stream.connected().is_negotiated_h2()),
+            stream: Box::new(stream),
             ended: Ended(ended),
             _open: open,
         }
@@ -64,7 +69,16 @@ pub(super) async fn ended(mut connection: CaptureConnection) {
 
 impl<S: Connection> Connection for Watched<S> {
     fn connected(&self) -> Connected {
-        self.stream.connected().extra(self.ended.clone())
+        let stream = self.stream.connected();
+        // What else the stream tells is wanted by nobody, and hyper clones it for every request.
+        let connected = Connected::new()
+            .proxy(stream.is_proxied())
+            .extra(self.ended.clone());
+        if stream.is_negotiated_h2() {
+            connected.negotiated_h2()
+        } else {
+            connected
+        }
     }
 }
 
@@ -74,7 +88,7 @@ impl<S: Read + Unpin> Read for Watched<S> {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+        Pin::new(&mut *self.get_mut().stream).poll_read(context, buffer)
     }
 }
 
@@ -84,15 +98,19 @@ impl<S: Write + Unpin> Write for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+        let Self { stream, gather, .. } = self.get_mut();
+        gather.poll(context, |context| {
+            Pin::new(&mut **stream).poll_write(context, bytes)
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let Self { stream, gather, .. } = self.get_mut();
+        gather.flushed(Pin::new(&mut **stream).poll_flush(context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        Pin::new(&mut *self.get_mut().stream).poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -104,6 +122,9 @@ impl<S: Write + Unpin> Write for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, bytes)
+        let Self { stream, gather, .. } = self.get_mut();
+        gather.poll(context, |context| {
+            Pin::new(&mut **stream).poll_write_vectored(context, bytes)
+        })
     }
 }

@@ -13,6 +13,7 @@ mod connect;
 mod ended;
 pub(crate) mod failover;
 mod gate;
+mod gather;
 mod identity;
 mod proxy;
 pub(crate) mod retry;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use http::response::Parts;
+use http::uri::Authority;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -82,7 +84,7 @@ pub(crate) struct Transport {
 }
 
 struct Entry {
-    pool: Pool,
+    pool: Arc<Pool>,
     /// Ends the guard task when the transport goes before the runtime does.
     _open: oneshot::Sender<()>,
 }
@@ -123,11 +125,11 @@ impl Transport {
     }
 
     /// The pool of the runtime that this is called on.
-    fn pool(self: &Arc<Self>) -> Pool {
+    fn pool(self: &Arc<Self>) -> Arc<Pool> {
         let runtime = Handle::current();
         let mut pools = self.lock();
         if let Some(entry) = pools.get(&runtime.id()) {
-            return entry.pool.clone();
+            return Arc::clone(&entry.pool);
         }
         let pool = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
@@ -135,13 +137,14 @@ impl Transport {
             .timer(TokioTimer::new())
             .retry_canceled_requests(false)
             .build(self.connector.of_another_pool());
+        let pool = Arc::new(pool);
         let (open, closed) = oneshot::channel();
         let guard = Guard {
             transport: Arc::downgrade(self),
             runtime: runtime.id(),
         };
         let entry = Entry {
-            pool: pool.clone(),
+            pool: Arc::clone(&pool),
             _open: open,
         };
         pools.insert(runtime.id(), entry);
@@ -340,8 +343,10 @@ impl Call {
         let connection = capture_connection(&mut request);
         let is_taken = request.body_mut().is_taken();
         let ended = ended::ended(connection.clone());
-        // hyper gives back what it finds, which is almost always all there is.
+        // Most requests are answered before it is worth a look at their connection; and hyper gives
+        // back what it finds, which is almost always all there is.
         let ended = async {
+            tokio::time::sleep(DOUBT).await;
             ended.await;
             tokio::time::sleep(DOUBT).await;
         };
@@ -718,7 +723,7 @@ impl Failure {
     pub(crate) fn into_error(
         self,
         endpoint: Endpoint,
-        host: String,
+        host: Authority,
         signed: Option<Signed>,
     ) -> Error {
         let error = Box::new(NetworkError {
