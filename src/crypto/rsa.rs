@@ -19,9 +19,12 @@ use super::backend::rsa::{
     OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
     Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
 };
+#[cfg(feature = "aws-lc-rs")]
+use super::backend::signature::ParsedPublicKey;
+#[cfg(not(feature = "aws-lc-rs"))]
+use super::backend::signature::UnparsedPublicKey;
 use super::backend::signature::{
     KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair,
-    UnparsedPublicKey,
 };
 use crate::error::{Error, KeyError, Result};
 use crate::pem::{self, Block, Certificate, Validity};
@@ -308,7 +311,7 @@ impl fmt::Debug for PrivateKey {
 /// body, PHP's `public.spki://…` and `public.pkcs1://…`, and DER bytes.
 #[derive(Clone)]
 pub struct PublicKey {
-    der: Arc<[u8]>,
+    key: Verifying,
     /// What the key was read from, if that was a certificate.
     certificate: Option<Arc<Issued>>,
 }
@@ -417,9 +420,7 @@ impl PublicKey {
         let Ok(signature) = STANDARD.decode(signature.as_ref()) else {
             return false;
         };
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.der)
-            .verify(message.as_ref(), &signature)
-            .is_ok()
+        self.key.verify(message.as_ref(), &signature)
     }
 
     /// Encrypts a sensitive field for whoever holds the private key: RSAES-OAEP with SHA-1 and
@@ -455,7 +456,7 @@ impl PublicKey {
             let part = format!("{what}: it can't be encrypted");
             Error::request(part, "a key that encrypts")
         };
-        let spki = spki_of_rsa(&self.der).ok_or_else(failed)?;
+        let spki = spki_of_rsa(self.der()).ok_or_else(failed)?;
         let key = PublicEncryptingKey::from_der(&spki).map_err(|_| failed())?;
         let limit = key.key_size_bytes().saturating_sub(scheme.overhead());
         if text.len() > limit {
@@ -493,7 +494,7 @@ impl PublicKey {
 
     /// The key as PKCS#1 DER.
     pub(crate) fn der(&self) -> &[u8] {
-        &self.der
+        &self.key.der
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
@@ -517,7 +518,7 @@ impl PublicKey {
     fn from_block(block: &Block, origin: &Origin<'_>) -> Result<Self> {
         let key = match block.label.as_str() {
             "PUBLIC KEY" => rsa_of_spki(&block.der).map(Self::bare),
-            "RSA PUBLIC KEY" => checked(&block.der).map(Self::bare),
+            "RSA PUBLIC KEY" => Verifying::new(&block.der).map(Self::bare),
             "CERTIFICATE" => Self::from_certificate_der(&block.der, block.issuers.clone()),
             label => {
                 let seen = format!("{} ({label})", describe(label));
@@ -528,9 +529,9 @@ impl PublicKey {
     }
 
     /// A key that came without a certificate.
-    fn bare(der: Arc<[u8]>) -> Self {
+    fn bare(key: Verifying) -> Self {
         Self {
-            der,
+            key,
             certificate: None,
         }
     }
@@ -542,7 +543,7 @@ impl PublicKey {
         let certificate = Certificate::from_der(der)?;
         let chain = std::iter::once(der.to_vec()).chain(issuers);
         Ok(Self {
-            der: rsa_of_spki(&certificate.public_key)?,
+            key: rsa_of_spki(&certificate.public_key)?,
             certificate: Some(Arc::new(Issued {
                 serial: certificate.serial,
                 validity: certificate.validity,
@@ -617,7 +618,7 @@ pub fn pkcs1_to_spki(base64: impl AsRef<str>) -> Result<String> {
 const BROKEN_PUBLIC: &str = "an RSA public key whose DER is broken";
 
 /// The PKCS#1 key inside an SPKI, if it is RSA of a size that is allowed.
-fn rsa_of_spki(spki: &[u8]) -> std::result::Result<Arc<[u8]>, &'static str> {
+fn rsa_of_spki(spki: &[u8]) -> std::result::Result<Verifying, &'static str> {
     let Ok(info) = SubjectPublicKeyInfoRef::from_der(spki) else {
         return Err("a public key whose DER is broken");
     };
@@ -625,7 +626,7 @@ fn rsa_of_spki(spki: &[u8]) -> std::result::Result<Arc<[u8]>, &'static str> {
         return Err("a public key of another algorithm than RSA");
     }
     match info.subject_public_key.as_bytes() {
-        Some(key) => checked(key),
+        Some(key) => Verifying::new(key),
         None => Err(BROKEN_PUBLIC),
     }
 }
@@ -641,18 +642,46 @@ fn spki_of_rsa(key: &[u8]) -> Option<Vec<u8>> {
     info.to_der().ok()
 }
 
-/// A PKCS#1 public key of a size that verifies.
-fn checked(key: &[u8]) -> std::result::Result<Arc<[u8]>, &'static str> {
-    let numbers: Vec<UintRef<'_>> = Decode::from_der(key).map_err(|_| BROKEN_PUBLIC)?;
-    let [modulus, _exponent] = numbers.as_slice() else {
-        return Err(BROKEN_PUBLIC);
-    };
-    let top = modulus.as_bytes().first().copied().unwrap_or_default();
-    let bits = modulus.as_bytes().len() * 8 - top.leading_zeros() as usize;
-    match bits {
-        2048..=8192 => Ok(key.into()),
-        0..2048 => Err("an RSA public key of fewer than 2048 bits"),
-        _ => Err("an RSA public key of more than 8192 bits"),
+/// A PKCS#1 public key of a size that verifies, parsed once where the backend can keep it so.
+#[derive(Clone)]
+struct Verifying {
+    der: Arc<[u8]>,
+    #[cfg(feature = "aws-lc-rs")]
+    parsed: Arc<ParsedPublicKey>,
+}
+
+impl Verifying {
+    fn new(der: &[u8]) -> std::result::Result<Self, &'static str> {
+        let numbers: Vec<UintRef<'_>> = Decode::from_der(der).map_err(|_| BROKEN_PUBLIC)?;
+        let [modulus, _exponent] = numbers.as_slice() else {
+            return Err(BROKEN_PUBLIC);
+        };
+        let top = modulus.as_bytes().first().copied().unwrap_or_default();
+        let bits = modulus.as_bytes().len() * 8 - top.leading_zeros() as usize;
+        match bits {
+            2048..=8192 => {}
+            0..2048 => return Err("an RSA public key of fewer than 2048 bits"),
+            _ => return Err("an RSA public key of more than 8192 bits"),
+        }
+        Ok(Self {
+            der: der.into(),
+            #[cfg(feature = "aws-lc-rs")]
+            parsed: match ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der) {
+                Ok(parsed) => Arc::new(parsed),
+                Err(_) => return Err("an RSA public key whose modulus or exponent is none"),
+            },
+        })
+    }
+
+    #[cfg(feature = "aws-lc-rs")]
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.parsed.verify_sig(message, signature).is_ok()
+    }
+
+    #[cfg(not(feature = "aws-lc-rs"))]
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.der);
+        key.verify(message, signature).is_ok()
     }
 }
 
