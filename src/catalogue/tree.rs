@@ -42,8 +42,11 @@ impl Node {
         self.segment.strip_prefix('{')?.strip_suffix('}')
     }
 
-    fn is_literal(&self, segment: &str) -> bool {
-        self.segment == segment && self.variable().is_none()
+    /// The child that is written so.
+    fn child(&self, segment: &str) -> Option<&'static Self> {
+        let children = self.children;
+        let found = children.binary_search_by(|child| child.segment.cmp(segment));
+        children.get(found.ok()?)
     }
 }
 
@@ -211,11 +214,19 @@ impl Place {
         }
     }
 
-    fn below(mut self, child: &'static Node) -> Option<Self> {
-        *self.nodes.get_mut(self.depth)? = Some(child);
-        self.depth += 1;
-        self.node = child;
-        Some(self)
+    fn below(&self, child: &'static Node) -> Option<Self> {
+        let mut below = *self;
+        *below.nodes.get_mut(self.depth)? = Some(child);
+        below.depth += 1;
+        below.node = child;
+        Some(below)
+    }
+
+    /// Becomes the child that is written so, if there is one.
+    fn descend(&mut self, segment: &str) -> bool {
+        let child = self.node.child(segment);
+        let below = child.and_then(|child| self.below(child));
+        below.map(|below| *self = below).is_some()
     }
 
     pub(crate) fn node(&self) -> &'static Node {
@@ -274,7 +285,8 @@ impl Walk {
 
     /// Whether the catalogue has this literal as the next segment.
     pub(crate) fn has_literal(&self, segment: &str) -> bool {
-        self.children().any(|(_, child)| child.is_literal(segment))
+        self.written(segment)
+            .is_some_and(|node| node.variable().is_none())
     }
 
     /// Whether the catalogue has a variable as the next segment.
@@ -282,26 +294,23 @@ impl Walk {
         self.children().any(|(_, child)| child.variable().is_some())
     }
 
-    /// Goes one segment down: to the literal if there is one, else to the variables; of those to
-    /// the one whose name a template has, if any.
+    /// Goes one segment down: to the literal, or the variable that a template names, if there is one;
+    /// else to the variables.
     pub(crate) fn step(&mut self, segment: &str) -> Kind {
-        let literals: Vec<_> = self.down(|child| child.is_literal(segment));
-        if !literals.is_empty() {
-            self.places = Some(literals);
-            return Kind::Literal;
+        if let Some(found) = self.written(segment) {
+            match &mut self.places {
+                // A place has one child of a name, so there is room for all.
+                Some(places) => places.retain_mut(|place| place.descend(segment)),
+                None => self.places = Some(vec![Place::root(found)]),
+            }
+            return found.variable().map_or(Kind::Literal, Kind::Variable);
         }
-        let is_template = segment.contains('{');
-        let named = self.down(|child| is_template && child.segment == segment);
-        let variables = if named.is_empty() {
-            // An empty segment is a trailing slash, which only `{empty}` stands for.
-            self.down(|child| match child.variable() {
-                None => false,
-                Some("empty") => segment.is_empty(),
-                Some(_) => !segment.is_empty(),
-            })
-        } else {
-            named
-        };
+        // An empty segment is a trailing slash, which only `{empty}` stands for.
+        let variables = self.down(|child| match child.variable() {
+            None => false,
+            Some("empty") => segment.is_empty(),
+            Some(_) => !segment.is_empty(),
+        });
         let name = variables.first().and_then(|place| place.node.variable());
         self.places = Some(variables);
         name.map_or(Kind::Unknown, Kind::Variable)
@@ -320,6 +329,14 @@ impl Walk {
         places.iter().find_map(|place| place.endpoint(verb))
     }
 
+    /// The next place that is written so, a literal or a template's variable.
+    fn written(&self, segment: &str) -> Option<&'static Node> {
+        match &self.places {
+            None => roots().into_iter().find(|root| root.segment == segment),
+            Some(places) => places.iter().find_map(|place| place.node.child(segment)),
+        }
+    }
+
     fn down(&self, is_meant: impl Fn(&Node) -> bool) -> Vec<Place> {
         let meant = self.children().filter(|(_, child)| is_meant(child));
         meant
@@ -330,12 +347,12 @@ impl Walk {
             .collect()
     }
 
-    fn children(&self) -> impl Iterator<Item = (Option<Place>, &'static Node)> + '_ {
+    fn children(&self) -> impl Iterator<Item = (Option<&Place>, &'static Node)> {
         let roots = roots().into_iter().filter(|_| self.places.is_none());
         let places = self.places.iter().flatten();
         let below = places.flat_map(|place| {
             let children = place.node.children.iter();
-            children.map(|child| (Some(*place), child))
+            children.map(move |child| (Some(place), child))
         });
         roots.map(|root| (None, root)).chain(below)
     }
@@ -397,6 +414,14 @@ mod tests {
                     other => panic!("the mark {other} means nothing"),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_children_of_a_place_stand_in_the_order_of_their_segments() {
+        for node in every_place() {
+            let is_sorted = |pair: &[Node]| pair[0].segment < pair[1].segment;
+            assert!(node.children.windows(2).all(is_sorted), "{node:?}");
         }
     }
 
