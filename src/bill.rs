@@ -256,7 +256,7 @@ impl BillRequest {
             ask = ask.timeout(limit);
         }
         let endpoint = ask.endpoint();
-        let answer = ask.carry_out(driver).await?;
+        let answer = Box::new(ask).carry_out(driver).await?;
         let data = answer.data().map_err(|error| error.at(&endpoint))?;
         let mut promise = Promise::of(&data, self.sequence, &endpoint)?;
         promise

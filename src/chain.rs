@@ -349,7 +349,7 @@ impl PathText {
         } else {
             tree::walk(&self.text)
         };
-        for (written, recased) in segments(written).into_iter().zip(segments(recased)) {
+        for (written, recased) in segments(written).zip(segments(recased)) {
             let is_kept = written == recased || written.contains('{');
             let segment = if !is_kept && walk.has_literal(written) {
                 written

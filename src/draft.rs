@@ -135,9 +135,9 @@ impl Destination {
 
 impl Draft {
     /// A GET of the client's own, for which nothing is fetched before.
-    pub(crate) fn get(core: &Arc<Core>, endpoint: Endpoint, destination: Destination) -> Self {
+    pub(crate) fn get(core: &Arc<Core>, endpoint: Endpoint, destination: Destination) -> Box<Self> {
         let seen = Seen::begin(&Method::GET, || endpoint.template.clone(), Log::default());
-        Self {
+        Box::new(Self {
             core: Arc::clone(core),
             endpoint,
             method: Method::GET,
@@ -159,7 +159,7 @@ impl Draft {
             apiv2: None,
             is_signed: true,
             is_exempt: false,
-        }
+        })
     }
 
     /// Whether a verifier elsewhere is to be asked about the answer.
@@ -311,7 +311,7 @@ impl Draft {
 
     /// Encrypts what is sensitive, with the keys that are known by now; or signs the fields of APIv2,
     /// whose key is here.
-    pub(crate) fn seal(mut self) -> Result<Sealed> {
+    pub(crate) fn seal(mut self: Box<Self>) -> Result<Sealed> {
         let sealed = if let Some(asked) = self.apiv2.take() {
             self.signed(asked)
         } else {
@@ -358,7 +358,7 @@ impl Draft {
 
 /// A request whose sensitive fields are encrypted, or whose fields are signed.
 pub(crate) struct Sealed {
-    draft: Draft,
+    draft: Box<Draft>,
     seal: Seal,
 }
 
@@ -405,7 +405,7 @@ impl Sealed {
 
 /// A request that can be signed and sent, as often as it is proved that it did not arrive.
 pub(crate) struct Ready {
-    draft: Draft,
+    draft: Box<Draft>,
     seal: Seal,
     content: Content,
 }
@@ -515,7 +515,7 @@ impl Ready {
                 .map_err(|error| error.at(&self.draft.endpoint))?;
         }
         let composed = self.compose(origin)?;
-        let Draft { endpoint, seen, .. } = &mut self.draft;
+        let Draft { endpoint, seen, .. } = &mut *self.draft;
         let attempt = seen.attempt(&origin.1);
         let length = composed.0.request.body().length();
         seen.log.attempt(endpoint, &origin.1, attempt, length);
@@ -569,15 +569,15 @@ impl Ready {
             is_signed,
             is_exempt,
             ..
-        } = &self.draft;
+        } = &*self.draft;
         let (headers, terms) = match &self.seal {
             Seal::V2 { terms, .. } => (v2::headers(), Terms::V2(terms.clone())),
             Seal::V3 { trust, announced } => {
                 let stamp = Stamp {
-                    timestamp: formatter::now(),
+                    timestamp: formatter::timestamp(),
                     nonce: formatter::nonce(),
                 };
-                let target = destination.target.as_str().to_owned();
+                let target = destination.target.clone();
                 let body = self.content.signed().clone();
                 let terms = v3::Terms {
                     signed: v3::message(method.clone(), target, stamp, body),
@@ -596,7 +596,6 @@ impl Ready {
             headers.insert(header::CONTENT_TYPE, content_type.clone());
         }
         let (scheme, authority) = origin.clone();
-        let host = authority.as_str().to_owned();
         let uri = Uri::builder()
             .scheme(scheme)
             .authority(authority)
@@ -615,7 +614,7 @@ impl Ready {
                 core: Arc::clone(core),
                 sent: Sent {
                     endpoint: endpoint.clone(),
-                    host,
+                    host: origin.1.clone(),
                     deadline: limits.deadline(),
                     answer_limit: limits.answer,
                     terms,

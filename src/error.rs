@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
@@ -566,7 +567,7 @@ impl fmt::Display for Phase {
 pub struct NetworkError {
     pub(crate) endpoint: Endpoint,
     pub(crate) phase: Phase,
-    pub(crate) host: String,
+    pub(crate) host: Authority,
     pub(crate) may_have_been_sent: bool,
     pub(crate) limit: Option<(&'static str, Duration)>,
     pub(crate) cause: Option<Cause>,
@@ -582,7 +583,7 @@ impl NetworkError {
 
     /// The host, and its port where it is not the scheme's own.
     pub fn host(&self) -> &str {
-        &self.host
+        self.host.as_str()
     }
 
     /// Whether WeChat Pay may have received the request; `false` only where it is proved.
@@ -978,7 +979,7 @@ pub enum Check {
 /// What can't be trusted.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
-    Answer { endpoint: Endpoint, host: String },
+    Answer { endpoint: Endpoint, host: Authority },
     Notification,
 }
 
@@ -1308,8 +1309,9 @@ impl fmt::Display for Endpoint {
 #[derive(Clone)]
 pub(crate) struct SignedMessage {
     pub(crate) method: Method,
-    pub(crate) target: String,
-    pub(crate) timestamp: u64,
+    pub(crate) target: PathAndQuery,
+    /// Seconds since 1970.
+    pub(crate) timestamp: String,
     pub(crate) nonce: String,
     pub(crate) body: Bytes,
 }

@@ -52,15 +52,20 @@ pub fn authorization(
     timestamp: impl AsRef<str>,
     serial: impl AsRef<str>,
 ) -> String {
-    format!(
-        "WECHATPAY2-SHA256-RSA2048 mchid=\"{}\",serial_no=\"{}\",timestamp=\"{}\",nonce_str=\"{}\",\
-         signature=\"{}\"",
+    [
+        "WECHATPAY2-SHA256-RSA2048 mchid=\"",
         mchid.as_ref(),
+        "\",serial_no=\"",
         serial.as_ref(),
+        "\",timestamp=\"",
         timestamp.as_ref(),
+        "\",nonce_str=\"",
         nonce.as_ref(),
-        signature.as_ref()
-    )
+        "\",signature=\"",
+        signature.as_ref(),
+        "\"",
+    ]
+    .concat()
 }
 
 /// The time now, in seconds since 1970.

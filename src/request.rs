@@ -371,7 +371,7 @@ impl Request {
     /// # Errors
     /// Each variant of [`Error`] says when it happens.
     pub fn wait(self) -> Result<Response> {
-        block_on(self.go(Driver::Own))
+        block_on(Box::new(self).go(Driver::Own))
     }
 
     /// The answer's body in pieces, as they come, by `.await` or `.wait()`: for endpoints that sign
@@ -434,7 +434,8 @@ impl Request {
         Signing(self)
     }
 
-    pub(crate) async fn go(self, driver: Driver) -> Result<Response> {
+    /// From here on it is on the heap: a future has as much room for each of its steps as that holds.
+    async fn go(self: Box<Self>, driver: Driver) -> Result<Response> {
         let _flight = self.begin()?;
         self.carry_out(driver).await
     }
@@ -446,13 +447,13 @@ impl Request {
     }
 
     /// All of a request that is counted as in flight.
-    pub(crate) async fn carry_out(self, driver: Driver) -> Result<Response> {
+    pub(crate) async fn carry_out(self: Box<Self>, driver: Driver) -> Result<Response> {
         let seen = self.seen();
         let span = seen.span();
         self.in_attempts(driver, seen).instrument(span).await
     }
 
-    async fn in_attempts(self, driver: Driver, seen: Seen) -> Result<Response> {
+    async fn in_attempts(self: Box<Self>, driver: Driver, seen: Seen) -> Result<Response> {
         let retry = self.retry.clone();
         let mut ready = self.prepare(driver, seen).await?;
         let Some(retry) = retry else {
@@ -663,13 +664,13 @@ impl Request {
     }
 
     /// Everything that is done before a byte leaves.
-    pub(crate) async fn prepare(self, driver: Driver, seen: Seen) -> Result<Ready> {
+    pub(crate) async fn prepare(self: Box<Self>, driver: Driver, seen: Seen) -> Result<Ready> {
         let log = seen.log;
         let prepared = self.prepared(driver, seen).await;
         prepared.inspect_err(|error| log.failed(error))
     }
 
-    async fn prepared(self, driver: Driver, seen: Seen) -> Result<Ready> {
+    async fn prepared(self: Box<Self>, driver: Driver, seen: Seen) -> Result<Ready> {
         let draft = self.draft(driver, seen)?;
         if let Some(store) = draft.wanting() {
             let fetched = refreshed(&draft.core, &store, driver, draft.limits.deadline()).await;
@@ -688,7 +689,7 @@ impl Request {
     }
 
     /// The request as it was asked for, with its mistakes found and its address known.
-    fn draft(mut self, driver: Driver, seen: Seen) -> Result<Draft> {
+    fn draft(mut self, driver: Driver, seen: Seen) -> Result<Box<Draft>> {
         let endpoint = self.endpoint();
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake.at(&endpoint));
@@ -726,7 +727,7 @@ impl Request {
                 });
             }
         }
-        Ok(Draft {
+        Ok(Box::new(Draft {
             endpoint,
             method: self.method,
             destination,
@@ -742,7 +743,7 @@ impl Request {
             store,
             transport,
             core,
-        })
+        }))
     }
 
     /// Where the certificates for a call of APIv3 are fetched, once it is clear that it can be made.
@@ -916,7 +917,7 @@ impl IntoFuture for Request {
     type IntoFuture = ResponseFuture;
 
     fn into_future(self) -> ResponseFuture {
-        Pending::new(self.go(Driver::Caller))
+        Pending::new(Box::new(self).go(Driver::Caller))
     }
 }
 
@@ -939,7 +940,7 @@ impl Signing {
 
     async fn go(self, driver: Driver) -> Result<(http::Request<Bytes>, Answer)> {
         let _flight = self.0.begin()?;
-        let ready = self.0.prepare(driver, Seen::none()).await?;
+        let ready = Box::new(self.0).prepare(driver, Seen::none()).await?;
         ready.compose_once()?.sign(driver).await?.into_parts()
     }
 }

@@ -11,7 +11,6 @@ use crate::catalogue::tree;
 use crate::error::SignedMessage;
 use crate::error::{DecodeError, Error, Result};
 #[cfg(feature = "aws-lc-rs")]
-use crate::protocol::v3::path_of;
 #[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::{self, By};
 #[cfg(feature = "aws-lc-rs")]
@@ -115,7 +114,7 @@ impl Response {
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-lc-rs")))]
     pub fn decrypt_known(&self) -> Result<Value> {
         let endpoint = self.opens.as_ref().and_then(|(request, _)| {
-            let path = path_of(&request.target).trim_start_matches('/');
+            let path = request.target.path().trim_start_matches('/');
             tree::walk(path).endpoint(request.method.as_str())
         });
         let pointers = endpoint.map(|endpoint| endpoint.sensitive_response().collect::<Vec<_>>());

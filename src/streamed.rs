@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use futures_core::Stream;
+use http::uri::Authority;
 use http::{HeaderMap, StatusCode};
 use tracing::Instrument as _;
 
@@ -69,7 +70,7 @@ pub(crate) async fn open(request: Request, driver: Driver) -> Result<Streamed> {
 }
 
 async fn open_in_span(request: Request, driver: Driver, seen: Seen) -> Result<Streamed> {
-    let mut ready = request.in_pieces().prepare(driver, seen).await?;
+    let mut ready = Box::new(request.in_pieces()).prepare(driver, seen).await?;
     let sent = ready.send_by(driver, |parts| v3::is_plain(parts.status, &parts.headers));
     let sent = sent.await;
     let (exchange, outcome) = sent.inspect_err(|error| ready.seen().log.failed(error))?;
@@ -105,7 +106,7 @@ pub struct Streamed {
 /// What an error says of the request.
 struct Asked {
     endpoint: Endpoint,
-    host: String,
+    host: Authority,
     signed: Option<Signed>,
 }
 

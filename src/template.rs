@@ -40,9 +40,8 @@ pub(crate) fn expand(
     }
     let mut path = String::with_capacity(template.len() + 32);
     let mut from_template = None;
-    let segments = segments(template);
-    let last = segments.len().saturating_sub(1);
-    for (index, segment) in segments.into_iter().enumerate() {
+    let mut segments = segments(template).enumerate().peekable();
+    while let Some((index, segment)) = segments.next() {
         if from_template.is_some() {
             let problem = "a variable makes a query, and the path goes on behind it";
             return Err(Error::template("?", problem));
@@ -50,7 +49,7 @@ pub(crate) fn expand(
         if index > 0 {
             path.push('/');
         }
-        if segment.is_empty() && index > 0 && index < last {
+        if segment.is_empty() && index > 0 && segments.peek().is_some() {
             return Err(Error::request(
                 "the path has an empty segment, which an empty value leaves where it is put into \
                  the text",
@@ -174,26 +173,31 @@ fn push_encoded(out: &mut String, byte: u8) {
 }
 
 fn is_dots(segment: &str) -> bool {
-    if segment.len() > 6 {
-        return false;
+    let after_dot = |text| strip_prefix(text, ".").or_else(|| strip_prefix(text, "%2e"));
+    match after_dot(segment) {
+        Some("") => true,
+        Some(rest) => after_dot(rest) == Some(""),
+        None => false,
     }
-    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-    plain == "." || plain == ".."
+}
+
+/// What stands behind `prefix`, whose letters may be of either case.
+pub(crate) fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 /// The pieces between the slashes that do not stand inside braces.
-pub(crate) fn segments(template: &str) -> Vec<&str> {
+pub(crate) fn segments(template: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_usize;
-    template
-        .split(|character| {
-            match character {
-                '{' => depth += 1,
-                '}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            character == '/' && depth == 0
-        })
-        .collect()
+    template.split(move |character| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == '/' && depth == 0
+    })
 }
 
 /// The names of the variables, in the order in which they stand.
@@ -378,9 +382,8 @@ fn malformed(problem: &str) -> Error {
 }
 
 fn unknown(template: &str, given: &str, names: Vec<&str>) -> Error {
-    let half_marked = segments(template)
-        .into_iter()
-        .find(|segment| segment.trim_matches('_') == given && *segment != given);
+    let half_marked =
+        segments(template).find(|segment| segment.trim_matches('_') == given && *segment != given);
     let mut problem = format!("the template has no variable {given}");
     if let Some(segment) = half_marked {
         let side = if segment.starts_with('_') {

@@ -229,7 +229,7 @@ pub(crate) async fn refreshed(
         Ok(outcome) => return outcome,
         Err(failure) => failure,
     };
-    let host = store.place.host().to_owned();
+    let host = store.place.authority.clone();
     Err(failure.into_error(store.place.endpoint(), host, None))
 }
 

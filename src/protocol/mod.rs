@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::USER_AGENT;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -56,7 +57,7 @@ pub(crate) fn headers(mut headers: HeaderMap, core: &Core, own: &HeaderMap) -> H
 /// What is known of a request that was made.
 pub(crate) struct Sent {
     pub(crate) endpoint: Endpoint,
-    pub(crate) host: String,
+    pub(crate) host: Authority,
     /// Until when the caller waits, and how long that is in all.
     pub(crate) deadline: Option<(Duration, Instant)>,
     /// How many bytes of an answer may be held in memory.

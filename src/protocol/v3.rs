@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ use crate::error::{Check, Error, Result, SignatureState, SignedMessage};
 use crate::formatter;
 use crate::platform::{Store, Trust, is_public_key_id};
 use crate::rsa::PublicKey;
+use crate::template::strip_prefix;
 
 const NONCE: &str = "Wechatpay-Nonce";
 pub(crate) const SERIAL: &str = "Wechatpay-Serial";
@@ -37,11 +39,16 @@ const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; chars
 /// What makes each signature its own.
 pub(crate) struct Stamp {
     /// Seconds since 1970.
-    pub(crate) timestamp: u64,
+    pub(crate) timestamp: String,
     pub(crate) nonce: String,
 }
 
-pub(crate) fn message(method: Method, target: String, stamp: Stamp, body: Bytes) -> SignedMessage {
+pub(crate) fn message(
+    method: Method,
+    target: PathAndQuery,
+    stamp: Stamp,
+    body: Bytes,
+) -> SignedMessage {
     SignedMessage {
         method,
         target,
@@ -54,11 +61,10 @@ pub(crate) fn message(method: Method, target: String, stamp: Stamp, body: Bytes)
 impl SignedMessage {
     /// `METHOD\nTARGET\nTIMESTAMP\nNONCE\nBODY\n`.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let timestamp = self.timestamp.to_string();
         lines(&[
             self.method.as_str().as_bytes(),
-            self.target.as_bytes(),
-            timestamp.as_bytes(),
+            self.target.as_str().as_bytes(),
+            self.timestamp.as_bytes(),
             self.nonce.as_bytes(),
             &self.body,
         ])
@@ -98,7 +104,7 @@ pub(crate) fn authorization(
         &core.mchid,
         &signed.nonce,
         signature,
-        signed.timestamp.to_string(),
+        &signed.timestamp,
         serial,
     );
     // All else was checked to be text when the client was built.
@@ -216,7 +222,7 @@ impl Terms {
         &self,
         headers: &'a HeaderMap,
     ) -> std::result::Result<Option<&'a str>, Check> {
-        match is_statement(path_of(&self.signed.target)) {
+        match is_statement(self.signed.target.path()) {
             true => only_text(headers, STATEMENT_DIGEST),
             false => Ok(None),
         }
@@ -256,7 +262,7 @@ impl Terms {
         let hint = if is_sign_error {
             let serial = core.v3.as_ref().map(|apiv3| apiv3.serial.as_str());
             Some(explain(&self.signed, serial.unwrap_or_default(), &body))
-        } else if is_certificates(path_of(&self.signed.target)) {
+        } else if is_certificates(self.signed.target.path()) {
             no_certificates(answer.status(), code)
         } else {
             None
@@ -413,11 +419,6 @@ fn only_text<'a>(
     }
 }
 
-/// The path of a target, without its query.
-pub(crate) fn path_of(target: &str) -> &str {
-    target.split('?').next().unwrap_or_default()
-}
-
 /// The overseas statements, whose signature covers a digest.
 fn is_statement(path: &str) -> bool {
     ["/hk/v3/statements", "/v3/global/statements"]
@@ -439,19 +440,18 @@ fn is_certificates(path: &str) -> bool {
 
 /// Endpoints that sign nothing: their content is checked by a digest, or is a picture.
 pub(crate) fn is_unsigned(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    let Some(path) = path.strip_prefix("/v3/") else {
+    let Some(path) = strip_prefix(path, "/v3/") else {
         return false;
     };
-    let path = path.strip_prefix("global/").unwrap_or(path);
-    match path {
-        "billdownload/file" | "transferdownload/elecvoucherfile" | "transferdownload/signfile" => {
-            true
-        }
-        _ => path
-            .strip_prefix("merchant-service/images/")
-            .is_some_and(|image| image != "upload"),
-    }
+    let path = strip_prefix(path, "global/").unwrap_or(path);
+    let files = [
+        "billdownload/file",
+        "transferdownload/elecvoucherfile",
+        "transferdownload/signfile",
+    ];
+    files.iter().any(|file| path.eq_ignore_ascii_case(file))
+        || strip_prefix(path, "merchant-service/images/")
+            .is_some_and(|image| !image.eq_ignore_ascii_case("upload"))
 }
 
 /// Why a merchant gets no certificates.
@@ -487,20 +487,21 @@ fn explain(signed: &SignedMessage, serial: &str, body: &Value) -> String {
             signed.method
         );
     }
-    if url != signed.target {
+    let target = signed.target.as_str();
+    if url != target {
         let same = url
             .bytes()
-            .zip(signed.target.bytes())
+            .zip(target.bytes())
             .take_while(|(theirs, ours)| theirs == ours)
             .count();
-        let part = match signed.target.find('?') {
+        let part = match target.find('?') {
             Some(query) if same >= query => "query",
             _ => "path",
         };
         return format!(
             "the URL differs first, in its {part} at byte {same}: {} bytes were signed here, the \
              gateway saw {}; something between rewrites it",
-            signed.target.len(),
+            target.len(),
             url.len()
         );
     }
