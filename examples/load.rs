@@ -7,7 +7,8 @@
 //! - the same request over a bare blocking socket of rustls, signed and verified, one after another,
 //! - the client's requests, so many at a time.
 //!
-//! It prints the median of the rounds. CPU time is this process's own. Without `-p wechatpay-cli` the
+//! It prints the median of the rounds. CPU time is this process's own. `taskset -c 0` in front puts both
+//! processes on one core, where a figure differs least from run to run. Without `-p wechatpay-cli` the
 //! root package's tests lend tokio their clock that can be moved, which costs the client some 60 µs
 //! at one request at a time.
 
