@@ -10,12 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use http::{HeaderMap, Method, StatusCode, header};
-use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::chain::PathText;
 use crate::client::Core;
+use crate::crypto::backend::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use crate::crypto::hex;
 use crate::download::{Downloaded, Part, Progress, explained, on_disk};
 use crate::error::{Check, Endpoint, Error, Result, Short};

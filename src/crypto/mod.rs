@@ -5,6 +5,7 @@ pub mod aes_gcm;
 pub mod hash;
 pub(crate) mod rsa;
 
+use self::backend::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use crate::error::{Error, KeyError};
 
 #[cfg(feature = "aws-lc-rs")]
@@ -14,13 +15,12 @@ pub(crate) use ring as backend;
 
 /// The SHA-256 of `data` in lower-case hex.
 pub(crate) fn sha256_hex(data: &[u8]) -> String {
-    hex(ring::digest::digest(&ring::digest::SHA256, data).as_ref())
+    hex(digest(&SHA256, data).as_ref())
 }
 
 /// The SHA-1 of `data` in lower-case hex: what WeChat Pay promises of bills and statements.
 pub(crate) fn sha1_hex(data: &[u8]) -> String {
-    let algorithm = &ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
-    hex(ring::digest::digest(algorithm, data).as_ref())
+    hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, data).as_ref())
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

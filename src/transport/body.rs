@@ -11,11 +11,12 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
-use ring::digest;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
+
+use crate::crypto::backend::digest;
 
 /// What is read and sent at a time. One more is read ahead.
 const CHUNK: usize = 64 * 1024;
