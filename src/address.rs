@@ -1,6 +1,7 @@
 //! Which addresses are taken: the base address, and those that WeChat Pay itself returned.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use url::{Host, Url};
@@ -21,7 +22,7 @@ pub(crate) struct Base {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
     /// Begins and ends with a slash.
-    pub(crate) prefix: String,
+    pub(crate) prefix: Arc<str>,
     /// Whether the host is this machine, or the one that plain http was allowed for.
     pub(crate) is_private: bool,
 }
@@ -78,7 +79,7 @@ impl Base {
         Ok(Self {
             scheme,
             authority,
-            prefix,
+            prefix: prefix.into(),
             is_private,
         })
     }
@@ -245,9 +246,9 @@ mod tests {
     fn a_base_gets_its_final_slash_and_keeps_its_path() {
         let base = base(" HTTPS://API.mch.weixin.qq.com:443/hk ").unwrap();
         assert_eq!(base.host(), "api.mch.weixin.qq.com");
-        assert_eq!(base.prefix, "/hk/");
+        assert_eq!(&*base.prefix, "/hk/");
         assert!(!base.is_private);
-        assert_eq!(Base::parse("https://h", None).unwrap().prefix, "/");
+        assert_eq!(&*Base::parse("https://h", None).unwrap().prefix, "/");
     }
 
     #[test]

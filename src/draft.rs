@@ -39,7 +39,7 @@ pub(crate) struct Destination {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
     /// What stands before the path of every request to there, with its slashes.
-    pub(crate) prefix: String,
+    pub(crate) prefix: Arc<str>,
     pub(crate) target: PathAndQuery,
     /// The query of the target, while it may still change.
     pub(crate) query: Query,

@@ -650,7 +650,7 @@ impl Request {
             Target::Absolute(address) => {
                 // The catalogue knows a path without what stands before every request's.
                 let path = address.target.path();
-                let path = path.strip_prefix(&self.core.base.prefix).unwrap_or(path);
+                let path = path.strip_prefix(&*self.core.base.prefix).unwrap_or(path);
                 PathText::literal(path).masked()
             }
             Target::None => Cow::Borrowed("client.url(…)"),
@@ -826,13 +826,13 @@ impl Request {
                 }
                 let is_base = address.authority == core.base.authority;
                 let prefix = if is_base {
-                    core.base.prefix.as_str()
+                    Arc::clone(&core.base.prefix)
                 } else {
-                    "/"
+                    "/".into()
                 };
                 return Ok(Destination {
                     query: Query::default(),
-                    prefix: prefix.to_owned(),
+                    prefix,
                     scheme: address.scheme,
                     authority: address.authority,
                     target: address.target,
@@ -882,7 +882,7 @@ impl Request {
         Ok(Destination {
             scheme: base.scheme.clone(),
             authority: base.authority.clone(),
-            prefix: base.prefix.clone(),
+            prefix: Arc::clone(&base.prefix),
             target,
             query,
             apiv2: apiv2.map(str::to_owned),

@@ -180,7 +180,7 @@ impl Platform {
     pub(crate) fn trust(&self, store: Option<Arc<Store>>) -> Trust {
         Trust {
             configured: self.configured(),
-            fetched: store.as_ref().map(|store| store.keys()).unwrap_or_default(),
+            fetched: store.as_ref().map(|store| store.keys()),
             store,
         }
     }
@@ -237,7 +237,7 @@ impl Platform {
 #[derive(Debug, Clone)]
 pub(crate) struct Trust {
     configured: Arc<KeySet>,
-    fetched: Arc<KeySet>,
+    fetched: Option<Arc<KeySet>>,
     /// Where the client fetches certificates.
     store: Option<Arc<Store>>,
 }
@@ -245,7 +245,7 @@ pub(crate) struct Trust {
 impl Trust {
     pub(crate) fn get(&self, serial: &str) -> Option<&PublicKey> {
         let configured = self.configured.get(serial);
-        configured.or_else(|| self.fetched.get(serial))
+        configured.or_else(|| self.fetched.as_ref()?.get(serial))
     }
 
     pub(crate) fn store(&self) -> Option<&Arc<Store>> {
@@ -254,7 +254,7 @@ impl Trust {
 
     /// Trusts these instead of what was fetched before.
     pub(crate) fn with_fetched(mut self, fetched: KeySet) -> Self {
-        self.fetched = Arc::new(fetched);
+        self.fetched = Some(Arc::new(fetched));
         self
     }
 
@@ -266,11 +266,12 @@ impl Trust {
     #[cfg(feature = "aws-lc-rs")]
     pub(crate) fn encrypting(&self) -> Option<(&str, &PublicKey)> {
         let configured = self.configured.encrypting();
-        configured.or_else(|| self.fetched.encrypting())
+        configured.or_else(|| self.fetched.as_ref()?.encrypting())
     }
 
     pub(crate) fn serials(&self) -> Vec<String> {
-        let serials = self.configured.serials().chain(self.fetched.serials());
+        let fetched = self.fetched.iter().flat_map(|fetched| fetched.serials());
+        let serials = self.configured.serials().chain(fetched);
         serials.map(str::to_owned).collect()
     }
 }

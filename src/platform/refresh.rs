@@ -287,7 +287,7 @@ async fn fetch(core: &Arc<Core>, place: &Place) -> Result<Vec<PlatformCertificat
     let destination = Destination {
         scheme: place.scheme.clone(),
         authority: place.authority.clone(),
-        prefix: "/".to_owned(),
+        prefix: "/".into(),
         target: place.target.clone(),
         query: Query::default(),
         apiv2: None,
