@@ -4,7 +4,11 @@
 //! looked at them: two writes, each a TLS record, a call of the system and a packet of its own. A
 //! write that waits until the runtime has been round once finds both.
 
+use std::future::Future as _;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
+
+use tokio::task::yield_now;
 
 /// Whether what is to be written now has waited.
 pub(super) struct Gather {
@@ -30,7 +34,8 @@ impl Gather {
     ) -> Poll<T> {
         if self.is_wanted && !self.has_waited {
             self.has_waited = true;
-            context.waker().wake_by_ref();
+            // It comes back after all that is ready has run, and wakes no other thread for it.
+            let _ = pin!(yield_now()).poll(context);
             return Poll::Pending;
         }
         write(context)
