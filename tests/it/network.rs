@@ -539,6 +539,77 @@ fn awaited_requests_break_like_those_that_are_waited_for() {
     }
 }
 
+/// Between a client and a server: counts the records of TLS that the client writes, but for those of the handshake.
+struct Relay {
+    address: SocketAddr,
+    records: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let records = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&records);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                let server = TcpStream::connect(server).unwrap();
+                let (mut answers, mut back) =
+                    (server.try_clone().unwrap(), client.try_clone().unwrap());
+                thread::spawn(move || std::io::copy(&mut answers, &mut back));
+                let counted = Arc::clone(&counted);
+                thread::spawn(move || relayed(client, server, &counted));
+            }
+        });
+        Self { address, records }
+    }
+}
+
+/// Hands on each record: its kind, its version, its length, and as many bytes.
+fn relayed(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    records: &AtomicUsize,
+) -> std::io::Result<()> {
+    const APPLICATION_DATA: u8 = 23;
+    loop {
+        let mut head = [0; 5];
+        client.read_exact(&mut head)?;
+        let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        client.read_exact(&mut body)?;
+        if head[0] == APPLICATION_DATA {
+            records.fetch_add(1, Ordering::SeqCst);
+        }
+        server.write_all(&[&head[..], &body].concat())?;
+    }
+}
+
+/// hyper writes the headers of a request over HTTP/2 before it asks for the body.
+#[test]
+fn a_request_leaves_in_one_record() {
+    for way in [Way::Http1, Way::Http2] {
+        let sandbox = way.sandbox();
+        let own = sandbox.base_uri().trim_end_matches('/').to_owned();
+        let (_, own) = own.rsplit_once('/').unwrap();
+        let relay = Relay::to(own.parse().unwrap());
+        let base_uri = sandbox.base_uri().replace(own, &relay.address.to_string());
+        let client = settings(&sandbox).base_uri(base_uri).build().unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let call = |number| {
+            let request = coupon(&client, number);
+            assert_answers(&runtime.block_on(request.into_future()).unwrap(), number);
+        };
+        // The first ones come with what opens the connection.
+        (0..5).for_each(call);
+        let before = relay.records.load(Ordering::SeqCst);
+        (5..25).for_each(call);
+        // What a connection says of itself, such as that it has seen the other's settings, comes on top.
+        let records = relay.records.load(Ordering::SeqCst) - before;
+        assert!((20..24).contains(&records), "{way:?}: {records}");
+    }
+}
+
 /// Where one connection is enough for all, the others wait for the first instead of making their own; where it is not,
 /// each gets one.
 #[test]
