@@ -10,6 +10,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -37,13 +38,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     println!("a bill of {} bytes, {} packed", bill.len(), packed.len());
 
-    let folder = std::env::temp_dir();
     let stem = format!("wechatpay-chain-large-bill-{}", std::process::id());
-    let (zipped, saved) = (
-        folder.join(format!("{stem}.gz")),
-        folder.join(format!("{stem}.csv")),
-    );
+    let stem = std::env::temp_dir().join(stem);
+    let (zipped, saved) = (stem.with_extension("gz"), stem.with_extension("csv"));
     fs::write(&zipped, &packed)?;
+    let measured = measure(packed, &digest, rounds, &zipped, &saved);
+    fs::remove_file(&zipped)?;
+    fs::remove_file(&saved)?;
+    measured
+}
+
+fn measure(
+    packed: Vec<u8>,
+    digest: &str,
+    rounds: usize,
+    zipped: &Path,
+    saved: &Path,
+) -> Result<(), Box<dyn Error>> {
     let sandbox = Sandbox::start_blocking()?;
     let client = sandbox.client();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -54,24 +65,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         let file = CannedAnswer::new(200).unsigned().body(packed.clone());
         sandbox.answer_with("GET", "/v3/billdownload/file", file);
         let started = Instant::now();
-        client.bill().trade("2024-01-01").download(&saved).wait()?;
+        client.bill().trade("2024-01-01").download(saved).wait()?;
         ours.push(started.elapsed());
 
         let pipe = format!("zcat '{}' | sha1sum", zipped.display());
         let started = Instant::now();
-        let found = Command::new("sh").arg("-c").arg(pipe).output()?;
-        theirs.push(started.elapsed());
-        if !found.stdout.starts_with(digest.as_bytes()) {
-            return Err("zcat and sha1sum find another digest, or are not there".into());
+        let found = Command::new("sh").arg("-c").arg(pipe).output();
+        if found.is_ok_and(|found| found.stdout.starts_with(digest.as_bytes())) {
+            theirs.push(started.elapsed());
         }
     }
-    fs::remove_file(&zipped)?;
-    fs::remove_file(&saved)?;
     let (ours, theirs) = (median(ours), median(theirs));
-    println!(
-        "fetched, unzipped, hashed and written {ours:.2?}; zcat | sha1sum {theirs:.2?}: {:.2} of its speed",
-        theirs.as_secs_f64() / ours.as_secs_f64()
-    );
+    println!("fetched, unzipped, hashed and written in {ours:.2?}");
+    if theirs.is_zero() {
+        println!("zcat and sha1sum are not here, or not the same");
+    } else {
+        let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
+        println!("zcat | sha1sum in {theirs:.2?}: it has {ratio:.2} of their speed");
+    }
     Ok(())
 }
 

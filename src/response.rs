@@ -11,7 +11,6 @@ use crate::catalogue::tree;
 use crate::error::SignedMessage;
 use crate::error::{DecodeError, Error, Result};
 #[cfg(feature = "aws-lc-rs")]
-#[cfg(feature = "aws-lc-rs")]
 use crate::sensitive::{self, By};
 #[cfg(feature = "aws-lc-rs")]
 use crate::signer::MerchantKey;

@@ -726,3 +726,24 @@ fn pkcs12_files_of_new_and_old_openssl_load() {
         assert!(PrivateKey::from_p12(&bytes, "").is_err());
     }
 }
+
+/// With such a key everybody can sign.
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn a_public_key_of_the_exponent_one_is_refused() {
+    let modulus = [&[0_u8][..], &[0xff; 256]].concat();
+    let of_exponent = |exponent: u8| {
+        let number = |bytes: &[u8]| {
+            let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+            [&[0x02, 0x82], &length[..], bytes].concat()
+        };
+        let numbers = [number(&modulus), vec![0x02, 0x01, exponent]].concat();
+        let length = u16::try_from(numbers.len()).unwrap().to_be_bytes();
+        let der = [&[0x30, 0x82], &length[..], &numbers].concat();
+        PublicKey::from_pkcs1(STANDARD.encode(der))
+    };
+    of_exponent(3).unwrap();
+    let error = of_exponent(1).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("modulus or exponent is none"), "{text}");
+}
