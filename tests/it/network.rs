@@ -3,8 +3,8 @@
 use std::future::IntoFuture as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 use wechatpay_chain::{Client, ClientBuilder, Error, NetworkError, Phase, Request};
-use wechatpay_sandbox::Misbehaviour;
+use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
 use crate::way::{Way, assert_answers, coupon, settings, strange_settings};
 
@@ -283,6 +283,8 @@ struct Carrier {
     /// How many of the connections that came first carry nothing any more.
     lost: Arc<AtomicUsize>,
     carried: Arc<AtomicUsize>,
+    /// What its clients wrote.
+    written: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Carrier {
@@ -292,23 +294,30 @@ impl Carrier {
             address: listener.local_addr().unwrap(),
             lost: Arc::default(),
             carried: Arc::default(),
+            written: Arc::default(),
         };
         let (lost, carried) = (Arc::clone(&carrier.lost), Arc::clone(&carrier.carried));
+        let written = Arc::clone(&carrier.written);
         // It ends with the process.
         thread::spawn(move || {
             while let Ok((near, _)) = listener.accept() {
                 let number = carried.fetch_add(1, Ordering::SeqCst);
                 let far = TcpStream::connect(destination).unwrap();
-                for (mut from, mut to) in [
-                    (near.try_clone().unwrap(), far.try_clone().unwrap()),
-                    (far, near),
+                let there = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                for (mut from, mut to, written) in [
+                    (there.0, there.1, Some(Arc::clone(&written))),
+                    (far, near, None),
                 ] {
                     let lost = Arc::clone(&lost);
                     thread::spawn(move || {
                         let mut bytes = [0; 16 * 1024];
                         while let Ok(length @ 1..) = from.read(&mut bytes) {
+                            let bytes = bytes.get(..length).unwrap_or_default();
+                            if let Some(written) = &written {
+                                written.lock().unwrap().extend_from_slice(bytes);
+                            }
                             if number >= lost.load(Ordering::SeqCst) {
-                                let _ = to.write_all(bytes.get(..length).unwrap_or_default());
+                                let _ = to.write_all(bytes);
                             }
                         }
                         if number >= lost.load(Ordering::SeqCst) {
@@ -319,6 +328,27 @@ impl Carrier {
             }
         });
         carrier
+    }
+
+    /// A client of the sandbox whose connections it carries.
+    fn client(&self, sandbox: &Sandbox) -> Client {
+        let own = sandbox.address().to_string();
+        let base_uri = sandbox.base_uri().replace(&own, &self.address.to_string());
+        settings(sandbox).base_uri(base_uri).build().unwrap()
+    }
+
+    /// How many records of TLS its only connection wrote, but for those of the handshake.
+    fn records(&self) -> usize {
+        const APPLICATION_DATA: u8 = 23;
+        let written = self.written.lock().unwrap();
+        let mut rest = written.as_slice();
+        let mut count = 0;
+        while let [kind, _, _, high, low, after @ ..] = rest {
+            count += usize::from(*kind == APPLICATION_DATA);
+            let length = u16::from_be_bytes([*high, *low]);
+            rest = after.get(usize::from(length)..).unwrap_or_default();
+        }
+        count
     }
 
     /// What is open already carries nothing any more, and is not closed.
@@ -333,10 +363,7 @@ fn a_request_after_one_that_timed_out_takes_another_connection() {
     in_each_way(|way| {
         let sandbox = way.sandbox();
         let carrier = Carrier::to(sandbox.address());
-        let address = carrier.address;
-        let own = sandbox.address().to_string();
-        let base_uri = sandbox.base_uri().replace(&own, &address.to_string());
-        let client = settings(&sandbox).base_uri(base_uri).build().unwrap();
+        let client = carrier.client(&sandbox);
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             assert_answers(&coupon(&client, 1).await.unwrap(), 1);
@@ -539,62 +566,13 @@ fn awaited_requests_break_like_those_that_are_waited_for() {
     }
 }
 
-/// Between a client and a server: counts the records of TLS that the client writes, but for those of the handshake.
-struct Relay {
-    address: SocketAddr,
-    records: Arc<AtomicUsize>,
-}
-
-impl Relay {
-    fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let records = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&records);
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let client = client.unwrap();
-                let server = TcpStream::connect(server).unwrap();
-                let (mut answers, mut back) =
-                    (server.try_clone().unwrap(), client.try_clone().unwrap());
-                thread::spawn(move || std::io::copy(&mut answers, &mut back));
-                let counted = Arc::clone(&counted);
-                thread::spawn(move || relayed(client, server, &counted));
-            }
-        });
-        Self { address, records }
-    }
-}
-
-/// Hands on each record: its kind, its version, its length, and as many bytes.
-fn relayed(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    records: &AtomicUsize,
-) -> std::io::Result<()> {
-    const APPLICATION_DATA: u8 = 23;
-    loop {
-        let mut head = [0; 5];
-        client.read_exact(&mut head)?;
-        let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
-        client.read_exact(&mut body)?;
-        if head[0] == APPLICATION_DATA {
-            records.fetch_add(1, Ordering::SeqCst);
-        }
-        server.write_all(&[&head[..], &body].concat())?;
-    }
-}
-
 /// hyper writes the headers of a request over HTTP/2 before it asks for the body.
 #[test]
 fn a_request_leaves_in_one_record() {
     for way in [Way::Http1, Way::Http2] {
         let sandbox = way.sandbox();
-        let own = sandbox.base_uri().trim_end_matches('/').to_owned();
-        let (_, own) = own.rsplit_once('/').unwrap();
-        let relay = Relay::to(own.parse().unwrap());
-        let base_uri = sandbox.base_uri().replace(own, &relay.address.to_string());
-        let client = settings(&sandbox).base_uri(base_uri).build().unwrap();
+        let carrier = Carrier::to(sandbox.address());
+        let client = carrier.client(&sandbox);
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let call = |number| {
             let request = coupon(&client, number);
@@ -602,10 +580,10 @@ fn a_request_leaves_in_one_record() {
         };
         // The first ones come with what opens the connection.
         (0..5).for_each(call);
-        let before = relay.records.load(Ordering::SeqCst);
+        let before = carrier.records();
         (5..25).for_each(call);
         // What a connection says of itself, such as that it has seen the other's settings, comes on top.
-        let records = relay.records.load(Ordering::SeqCst) - before;
+        let records = carrier.records() - before;
         assert!((20..24).contains(&records), "{way:?}: {records}");
     }
 }
