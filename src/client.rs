@@ -29,6 +29,7 @@ use crate::request::Request;
 use crate::rsa::{PrivateKey, PublicKey};
 use crate::shutdown::{Flights, Shutdown};
 use crate::signer::{MerchantKey, Signer, Verifier};
+use crate::template::strip_prefix;
 use crate::transport::failover::Entrances;
 use crate::transport::{Identity, Proxies, Transport};
 
@@ -1194,12 +1195,7 @@ fn check_mchid(mchid: Option<String>) -> Result<String> {
 /// A serial without the white space and `serial=` that `openssl x509 -serial` prints around it.
 fn check_serial(setting: &'static str, given: &str) -> Result<String> {
     let serial = given.trim();
-    let serial = match serial.get(..7) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("serial=") => {
-            serial.get(7..).unwrap_or_default().trim()
-        }
-        _ => serial,
-    };
+    let serial = strip_prefix(serial, "serial=").map_or(serial, str::trim);
     let is_text = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if !(1..=128).contains(&serial.len()) || !serial.bytes().all(is_text) {
         return Err(Error::config(

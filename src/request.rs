@@ -855,7 +855,8 @@ impl Request {
                 "a path such as v3/certificates",
             ));
         }
-        let apiv2 = within_v2(&expanded.path);
+        // What selects APIv2 is not sent.
+        let apiv2 = template::strip_prefix(&expanded.path, "v2/");
         let path = apiv2.unwrap_or(&expanded.path);
         let mut target = String::with_capacity(base.prefix.len() + path.len() + 64);
         target.push_str(&base.prefix);
@@ -888,12 +889,6 @@ impl Request {
             apiv2: apiv2.map(str::to_owned),
         })
     }
-}
-
-/// The path without what selects APIv2.
-fn within_v2(path: &str) -> Option<&str> {
-    let (version, path) = path.split_once('/')?;
-    version.eq_ignore_ascii_case("v2").then_some(path)
 }
 
 #[cfg(feature = "aws-lc-rs")]
