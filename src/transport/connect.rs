@@ -19,6 +19,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use super::ended::Watched;
@@ -251,16 +252,14 @@ impl Service<Uri> for Connector {
                 // The task may become the pool's own; what is below reports to this request still.
                 Attempt::scope(&attempt, connecting).await
             };
-            let (limit, cause) = match attempt.limit.0 {
-                None => match connecting.await {
-                    Ok(stream) => return Ok(place.found(Watched::new(stream))),
-                    Err(error) => (None, Some(Arc::from(error))),
-                },
-                Some(limit) => match tokio::time::timeout(limit, connecting).await {
-                    Ok(Ok(stream)) => return Ok(place.found(Watched::new(stream))),
-                    Ok(Err(error)) => (None, Some(Arc::from(error))),
-                    Err(_) => (Some(limit), attempt.waited_for()),
-                },
+            let connected = match attempt.limit.0 {
+                None => Ok(connecting.await),
+                Some(limit) => timeout(limit, connecting).await.map_err(|_| limit),
+            };
+            let (limit, cause) = match connected {
+                Ok(Ok(stream)) => return Ok(place.found(Watched::new(stream))),
+                Ok(Err(error)) => (None, Some(Arc::from(error))),
+                Err(limit) => (Some(limit), attempt.waited_for()),
             };
             Err(ConnectFailure {
                 phase: attempt.phase(),
