@@ -900,8 +900,9 @@ impl Sandbox {
         notifier.probe(self.mchid(), url.as_ref(), clock.now());
     }
 
-    /// Every attempt to tell a merchant something, in the order in which they ended. Of very many
-    /// the last are kept: as many as of [requests](Builder::keep).
+    /// Every attempt to tell a merchant something that has ended, in the order in which they were
+    /// begun, whichever ended first. Of very many the last are kept: as many as of
+    /// [requests](Builder::keep).
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.gateway.notifier.deliveries()

@@ -57,6 +57,8 @@ pub struct Delivery {
     answer: Vec<u8>,
     error: Option<String>,
     is_acknowledged: bool,
+    /// Its place among all attempts.
+    turn: u64,
 }
 
 impl Delivery {
@@ -167,15 +169,20 @@ struct Event {
     next: i64,
     /// How often it was.
     told: usize,
+    /// The place of its last attempt among all attempts.
+    turn: u64,
     is_on_its_way: bool,
 }
 
 #[derive(Default)]
 struct State {
     count: u64,
+    /// How many attempts were begun.
+    turns: u64,
     /// How often everything was forgotten: what comes of a delivery from before is, too.
     era: u64,
     events: Vec<Event>,
+    /// By their turns.
     deliveries: VecDeque<Delivery>,
 }
 
@@ -339,13 +346,14 @@ impl Notifier {
                 created: now,
                 next: now,
                 told: 0,
+                turn: 0,
                 is_on_its_way: false,
             });
         });
         self.work.notify_one();
     }
 
-    /// The attempts so far.
+    /// The attempts that have ended, in the order in which they were begun.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
         self.with(|state| state.deliveries.iter().cloned().collect())
     }
@@ -363,8 +371,10 @@ impl Notifier {
             let mut next = None;
             for event in waiting {
                 if event.next <= now {
+                    state.turns += 1;
                     event.is_on_its_way = true;
                     event.told += 1;
+                    event.turn = state.turns;
                     due.push(event.clone());
                 } else {
                     next = Some(next.map_or(event.next, |next: i64| next.min(event.next)));
@@ -395,7 +405,10 @@ impl Notifier {
                     }
                 }
             }
-            state.deliveries.push_back(delivery);
+            let place = state
+                .deliveries
+                .partition_point(|earlier| earlier.turn < delivery.turn);
+            state.deliveries.insert(place, delivery);
             if state.deliveries.len() > self.kept {
                 state.deliveries.pop_front();
             }
@@ -483,6 +496,7 @@ async fn attempt(gateway: &Arc<Gateway>, era: u64, event: Event) {
         answer,
         error,
         is_acknowledged,
+        turn: event.turn,
     };
     let is_final = is_acknowledged || is_refused;
     gateway

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use wechatpay_sandbox::Sandbox;
 
 use crate::client::nonce;
@@ -110,6 +111,28 @@ async fn what_is_not_acknowledged_is_told_again_on_its_schedule() {
         heard[15].header("Wechatpay-Nonce")
     );
     assert!(heard[15].verifies(&shop.sandbox));
+}
+
+#[tokio::test]
+async fn attempts_are_listed_as_they_were_begun_whichever_ended_first() {
+    let shop = Shop::open().await;
+    let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow_url = format!("http://{}/", slow.local_addr().unwrap());
+    let ear = Ear::open(&[OK]);
+    for url in [&slow_url, &ear.url] {
+        let resource = json!({ "coupon_code": "1" });
+        shop.sandbox.notify("COUPON.SEND", resource, url);
+    }
+    let (mut held, _) = slow.accept().await.unwrap();
+    while shop.sandbox.deliveries().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shop.sandbox.deliveries()[0].url(), ear.url);
+    held.write_all(OK.as_bytes()).await.unwrap();
+    shop.sandbox.settled().await;
+    let deliveries = shop.sandbox.deliveries();
+    let urls: Vec<&str> = deliveries.iter().map(|delivery| delivery.url()).collect();
+    assert_eq!(urls, [&slow_url, &ear.url]);
 }
 
 #[tokio::test]
