@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use clap::Subcommand;
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use wechatpay_sandbox::{PlatformCertificate, Sandbox};
@@ -217,11 +219,12 @@ fn run_command(args: RunArgs) -> Result<()> {
             let program = program.to_string_lossy();
             io(Code::Usage, format_args!("{program} can't be run"), &error)
         })?;
-        // Ctrl-C goes to the command, too, which ends as it likes; then this does.
+        // The command ends as it likes; then this does.
+        let id = child.id();
         let ended = loop {
             tokio::select! {
                 ended = child.wait() => break ended,
-                () = ending.heard() => {}
+                () = ending.pass_on(id) => {}
             }
         };
         ended.map_err(|error| io(Code::Bug, "waiting for the command", &error))
@@ -237,6 +240,7 @@ fn run_command(args: RunArgs) -> Result<()> {
 struct Ending {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -247,13 +251,25 @@ impl Ending {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn heard(&mut self) {
+    async fn heard(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::INT,
+            _ = self.terminate.recv() => Signal::TERM,
+            _ = self.hang_up.recv() => Signal::HUP,
+        }
+    }
+
+    /// Tells a command what was heard, but for Ctrl-C, which a terminal says to all that runs in it.
+    async fn pass_on(&mut self, command: Option<u32>) {
+        let signal = self.heard().await;
+        let id = command.and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(id) = id.filter(|_| signal != Signal::INT) {
+            // It may have ended this moment.
+            let _ = kill_process(id, signal);
         }
     }
 }
@@ -269,6 +285,10 @@ impl Ending {
 
     async fn heard(&mut self) {
         self.0.recv().await;
+    }
+
+    async fn pass_on(&mut self, _command: Option<u32>) {
+        self.heard().await;
     }
 }
 

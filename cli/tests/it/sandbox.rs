@@ -1,6 +1,7 @@
 //! `wechatpay sandbox`.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -44,20 +45,29 @@ impl Started {
         command
     }
 
-    #[cfg(unix)]
-    fn interrupt(mut self) -> std::process::ExitStatus {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
-        assert!(sent.success());
-        self.child.wait().unwrap()
+    fn folder(&self) -> PathBuf {
+        self.said["files"]["folder"].as_str().unwrap().into()
+    }
+
+    /// Whether it ended well when it was told to.
+    fn end(&mut self, signal: &str) -> bool {
+        tell(&self.child, signal);
+        self.child.wait().unwrap().success()
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if self.child.try_wait().unwrap().is_none() {
+            self.end("-TERM");
+        }
     }
+}
+
+fn tell(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([signal, &id]).status();
+    assert!(sent.unwrap().success());
 }
 
 #[test]
@@ -268,13 +278,15 @@ fn settings_that_cant_be_used_are_named_with_their_files() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_it_and_its_folder() {
-    let started = Started::new(&["--tls"]);
-    let folder = started.said["files"]["folder"].as_str().unwrap().to_owned();
-    let root = std::fs::read_to_string(started.said["files"]["ca"].as_str().unwrap()).unwrap();
-    assert!(root.starts_with("-----BEGIN CERTIFICATE-----"));
-    assert_eq!(started.interrupt().code(), Some(0));
-    assert!(!std::path::Path::new(&folder).exists());
+fn ctrl_c_a_signal_to_end_and_a_closed_terminal_end_it_and_its_folder() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let mut started = Started::new(&["--tls"]);
+        let root = std::fs::read_to_string(started.said["files"]["ca"].as_str().unwrap()).unwrap();
+        assert!(root.starts_with("-----BEGIN CERTIFICATE-----"));
+        assert!(started.folder().exists());
+        assert!(started.end(signal), "{signal}");
+        assert!(!started.folder().exists(), "{signal}");
+    }
 }
 
 #[test]
@@ -327,6 +339,21 @@ fn run_passes_the_settings_in_and_the_exit_code_out() {
         "{}",
         missing.stderr
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_is_told_to_end_and_ends_as_it_likes() {
+    let script = "trap 'exit 7' TERM; echo $WECHATPAY_SANDBOX; while :; do sleep 0.01; done";
+    let mut command = wechatpay(&["sandbox", "run", "--", "sh", "-c", script]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut folder = String::new();
+    let stdout = child.stdout.as_mut().unwrap();
+    BufReader::new(stdout).read_line(&mut folder).unwrap();
+    assert!(Path::new(folder.trim()).exists());
+    tell(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    assert!(!Path::new(folder.trim()).exists());
 }
 
 #[cfg(unix)]
