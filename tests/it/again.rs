@@ -160,7 +160,7 @@ async fn an_attempt_that_takes_too_long_is_made_again() {
     let client = sandbox.client();
     order(&client).await.unwrap();
     sandbox.misbehave(Misbehaviour::Delay(Duration::from_secs(20)));
-    let request = again(order(&client)).timeout(Duration::from_millis(500));
+    let request = again(order(&client)).timeout(Duration::from_secs(2));
     assert!(request.await.unwrap().verified());
 }
 
@@ -276,7 +276,7 @@ async fn a_handshake_that_is_not_answered_moves_on_and_a_wrong_certificate_does_
     let builder = second.client_builder().base_uri(silent);
     let builder = builder.cert(second.platform_serial(), second.platform_public_key());
     let builder = builder.second_entrance(second.base_uri());
-    let client = builder.connect_timeout(Duration::from_millis(300));
+    let client = builder.connect_timeout(Duration::from_secs(2));
     let client = client.build().unwrap();
     assert!(order(&client).await.unwrap().verified());
 }
@@ -288,10 +288,10 @@ async fn a_request_whose_own_time_is_over_says_nothing_of_the_entrance() {
     let address = silent.local_addr().unwrap().to_string();
     let client = with_entrances(&format!("https://{address}/"), &second);
     for _ in 0..2 {
-        let limited = order(&client).timeout(Duration::from_millis(200));
+        let limited = order(&client).timeout(Duration::from_secs(1));
         let error = limited.await.unwrap_err();
         assert!(error.is_timeout() && !error.may_have_been_sent());
-        assert_says(&error, &[&address, "TLS handshake", "0.2 s ran out"]);
+        assert_says(&error, &[&address, "TLS handshake", "of 1 s ran out"]);
     }
     assert_eq!(second.connections(), 0);
 }

@@ -369,7 +369,7 @@ fn a_connection_that_takes_no_more_requests_or_is_closed_behind_an_answer_loses_
             sandbox.misbehave(Misbehaviour::CutAfterAnswer);
             assert_answers(&caller.call(coupon(&client, 1)).unwrap(), 1);
             // By then it is closed, and a runtime that runs knows it.
-            let pause = async { tokio::time::sleep(Duration::from_millis(300)).await };
+            let pause = async { tokio::time::sleep(Duration::from_secs(1)).await };
             caller.runtime.block_on(pause);
             assert_answers(&caller.call(coupon(&client, 2)).unwrap(), 2);
         }

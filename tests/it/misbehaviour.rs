@@ -383,12 +383,12 @@ fn a_redirect_is_an_error_and_never_followed() {
 
 #[test]
 fn an_answer_that_takes_too_long_ends_within_the_limit_and_may_have_been_sent() {
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(1);
     let slow = |client: &Client| send(client).timeout(limit);
-    for answer in all_ways(&Misbehaviour::Delay(Duration::from_secs(3)), slow) {
+    for answer in all_ways(&Misbehaviour::Delay(Duration::from_secs(60)), slow) {
         let error = answer.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("0.3 s"), "{text}");
+        assert!(text.contains("of 1 s"), "{text}");
         assert!(error.is_timeout() && !error.is_connect());
         assert!(error.may_have_been_sent() && !error.is_retryable());
         let Error::Timeout(error) = error else {
@@ -495,7 +495,7 @@ fn tls_that_is_never_answered_ends_by_the_limit_of_connecting_and_was_not_sent()
 
 #[test]
 fn a_handshake_that_the_sandbox_never_answers_ends_by_the_whole_limit_too() {
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(1);
     let sandbox = Sandbox::start_blocking().unwrap();
     sandbox.misbehave_always(Misbehaviour::TlsNeverAnswers);
     let client = sandbox.client();

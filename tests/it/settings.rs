@@ -1657,8 +1657,8 @@ fn seconds_in_options_may_be_fractions_and_zero_is_no_limit() {
         });
         Client::factory(settings).unwrap().chain("v3/x")
     };
-    let (hurried, patient) = (chain(json!(0.05)), chain(json!(0)));
-    let fraction = json!({ "timeout": 0.05 });
+    let (hurried, patient) = (chain(json!(0.5)), chain(json!(0)));
+    let fraction = json!({ "timeout": 0.5 });
     for request in [hurried.get(), patient.request("GET", fraction)] {
         sandbox.misbehave(Misbehaviour::Delay(Duration::from_secs(20)));
         let error = request.wait().unwrap_err();
@@ -1670,7 +1670,7 @@ fn seconds_in_options_may_be_fractions_and_zero_is_no_limit() {
         hurried.request("GET", json!({ "timeout": 0 })),
         hurried.request("GET", json!({ "timeout": 20.5, "connect_timeout": 0.0 })),
     ] {
-        sandbox.misbehave(Misbehaviour::Delay(Duration::from_millis(150)));
+        sandbox.misbehave(Misbehaviour::Delay(Duration::from_millis(700)));
         assert_eq!(request.wait().unwrap_err().api().unwrap().status(), 404);
     }
 }

@@ -268,7 +268,7 @@ async fn serial_and_signature_belong_together_while_the_key_changes() {
 async fn an_answer_is_signed_by_the_key_of_the_moment_at_which_it_is_done() {
     let sandbox = plain().await;
     let certificate = sandbox.certificates().remove(0);
-    sandbox.misbehave(Misbehaviour::Delay(Duration::from_millis(300)));
+    sandbox.misbehave(Misbehaviour::Delay(Duration::from_secs(2)));
     let mut connection = Connection::open(&sandbox, Way::PlainHttp1).await.unwrap();
     let request = good(&sandbox);
     let answer = tokio::spawn(async move { connection.send(request).await.unwrap() });

@@ -339,7 +339,7 @@ async fn section_8d_the_newer_sandbox_has_its_negative_tests() {
     let shop = Shop::open().await;
     let sandbox = &shop.sandbox;
     let key = sign_key(sandbox, "/xdc/apiv2getsignkey/sign/getsignkey").await;
-    let late = Duration::from_millis(500);
+    let late = Duration::from_secs(1);
     for (trouble, is_late, expected, state) in [
         (
             "MICROPAY_USERPAYING",
