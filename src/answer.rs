@@ -28,12 +28,13 @@ impl Answer {
     ///
     /// # Errors
     /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].
-    pub fn accept(mut self, answer: http::Response<Bytes>) -> Result<Response> {
-        if self.exchange.core.verifier().is_some() {
+    pub fn accept(self, answer: http::Response<Bytes>) -> Result<Response> {
+        let (mut exchange, answer) = self.plain(answer)?;
+        if exchange.core.verifier().is_some() {
             let reason = "accept_async() asks the Verifier, accept() can't";
-            self.exchange.sent.judged(Verdict::None(reason.to_owned()));
+            exchange.sent.judged(Verdict::None(reason.to_owned()));
         }
-        self.exchange.accept(answer)
+        exchange.accept(answer)
     }
 
     /// As [`accept`](Self::accept), and asks the [`Verifier`] if there is one, or fetches the
@@ -43,7 +44,15 @@ impl Answer {
     /// # Errors
     /// [`Error::Api`], [`Error::Verify`] or [`Error::Redirect`].
     pub async fn accept_async(self, answer: http::Response<Bytes>) -> Result<Response> {
-        accept(self.exchange, answer, Driver::Caller).await
+        let (exchange, answer) = self.plain(answer)?;
+        accept(exchange, answer, Driver::Caller).await
+    }
+
+    fn plain(self, answer: http::Response<Bytes>) -> Result<(Exchange, http::Response<Bytes>)> {
+        match self.exchange.sent.plain(answer) {
+            Ok(answer) => Ok((self.exchange, answer)),
+            Err(failure) => Err(self.exchange.sent.failed(failure)),
+        }
     }
 }
 
@@ -87,10 +96,6 @@ async fn accept(
     let deadline = exchange.sent.deadline;
     if let Some(verifier) = exchange.core.verifier() {
         let verifier = Arc::clone(verifier);
-        let answer = match exchange.sent.plain(answer) {
-            Ok(answer) => answer,
-            Err(failure) => return Err(exchange.sent.failed(failure)),
-        };
         if let Some(question) = exchange.question(&answer) {
             let verdict = ask(verifier, question, driver, deadline).await;
             exchange.sent.judged(verdict);

@@ -188,16 +188,12 @@ impl Exchange {
         }
     }
 
-    /// The one place that decides whether an answer is trusted.
+    /// The one place that decides whether an answer is trusted, which is [plain](Sent::plain) by then.
     pub(crate) fn accept(self, answer: http::Response<Bytes>) -> Result<Response> {
         self.accept_at(answer, formatter::now())
     }
 
     fn accept_at(self, answer: http::Response<Bytes>, now: u64) -> Result<Response> {
-        let answer = match self.sent.plain(answer) {
-            Ok(answer) => answer,
-            Err(failure) => return Err(self.sent.failed(failure)),
-        };
         let Sent {
             endpoint,
             host,
