@@ -10,15 +10,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 use wechatpay_chain::{Bill, BillRequest, Check, Client, Downloaded, Error, Phase, Result};
 use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
-use crate::support::assert_says;
+use crate::support::{assert_says, gzip, sha1};
 use crate::way::{Way, settings};
 
 /// CASES download-01: 95 bytes.
@@ -31,18 +28,6 @@ const FILE: &str = "/v3/billdownload/file";
 
 fn csv() -> Vec<u8> {
     STANDARD.decode(CSV).unwrap()
-}
-
-fn sha1(content: impl AsRef<[u8]>) -> String {
-    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, content.as_ref());
-    let bytes = digest.as_ref().iter();
-    bytes.map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content.as_ref()).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// A folder of a test's own, removed at its end.

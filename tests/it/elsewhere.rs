@@ -9,7 +9,7 @@ use wechatpay_chain::rsa::{PrivateKey, PublicKey};
 use wechatpay_chain::{Check, Client, Error, Request, ServiceFuture, Signer, Verifier};
 use wechatpay_sandbox::{Misbehaviour, Sandbox};
 
-use crate::support::{assert_says, order};
+use crate::support::{assert_says, gzip, order};
 
 /// What the service does.
 #[derive(Clone, Copy, PartialEq)]
@@ -207,6 +207,26 @@ async fn for_another_http_client_sign_and_accept_async_ask_the_services() {
     };
     assert!(matches!(error.check(), Check::Elsewhere { .. }));
     assert!(error.to_string().contains("accept_async()"), "{error}");
+}
+
+#[tokio::test]
+async fn another_http_client_may_bring_a_gzip() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let here = sandbox.client();
+    let from_sandbox = order(&here).await.unwrap();
+    let packed = gzip(from_sandbox.bytes());
+    let mut brought = http::Response::new(packed.into());
+    *brought.headers_mut() = from_sandbox.headers().clone();
+    let headers = brought.headers_mut();
+    headers.insert("Content-Encoding", "gzip".parse().unwrap());
+    for client in [client(&sandbox, Mood::Good, Mood::Good), here.clone()] {
+        let (_, answer) = order(&client).sign().await.unwrap();
+        let response = answer.accept_async(brought.clone()).await.unwrap();
+        assert!(response.verified());
+        assert_eq!(response.bytes(), from_sandbox.bytes());
+    }
+    let (_, answer) = order(&here).into_parts().unwrap();
+    assert!(answer.accept(brought).unwrap().verified());
 }
 
 #[tokio::test]

@@ -1,17 +1,12 @@
 //! What is signed of an answer: digests of statements, bodies behind gzip, and endpoints that sign
 //! nothing.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde_json::{Value, json};
 use wechatpay_chain::{Check, Client, Error, Response, Result, SignatureState};
 use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
-use crate::support::{assert_says, offline};
+use crate::support::{assert_says, gzip, offline, sha1};
 
 const STATEMENTS: [&str; 2] = ["hk/v3/statements", "v3/global/statements"];
 const DIGEST: &str = "Wechatpay-Statement-Sha1";
@@ -22,18 +17,6 @@ fn started() -> (Sandbox, Client) {
     let sandbox = Sandbox::start_blocking().unwrap();
     let client = sandbox.client();
     (sandbox, client)
-}
-
-fn sha1(content: impl AsRef<[u8]>) -> String {
-    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, content.as_ref());
-    let bytes = digest.as_ref().iter();
-    bytes.map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(content.as_ref()).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// A statement as WeChat Pay sends it: what is signed is its digest.

@@ -11,8 +11,6 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 use tokio::runtime::Builder;
@@ -21,16 +19,10 @@ use wechatpay_chain::{
 };
 use wechatpay_sandbox::{CannedAnswer, Misbehaviour, Sandbox};
 
-use crate::support::{assert_says, recorded, until};
+use crate::support::{assert_says, gzip, recorded, until};
 use crate::way::{Way, settings};
 
 const MEGABYTE: usize = 1024 * 1024;
-
-fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content.as_ref()).unwrap();
-    encoder.finish().unwrap()
-}
 
 /// The outcome of the request by `.await` and that by `.wait()`.
 fn both(request: impl Fn() -> Request) -> [Result<Response>; 2] {

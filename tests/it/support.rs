@@ -1,7 +1,11 @@
 //! What several modules need.
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde_json::json;
 use wechatpay_chain::{Client, ClientBuilder, Error, Request};
 use wechatpay_sandbox::Sandbox;
@@ -69,6 +73,19 @@ pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(20), "it never came");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// In hexadecimal digits.
+pub(crate) fn sha1(content: impl AsRef<[u8]>) -> String {
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, content.as_ref());
+    let bytes = digest.as_ref().iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content.as_ref()).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// The settings of the recorded requests.
