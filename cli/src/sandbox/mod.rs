@@ -235,12 +235,12 @@ fn run_command(args: RunArgs) -> Result<()> {
     }
 }
 
-/// Ctrl-C, and whatever else asks a program on this system to end: heard from when this is made.
+/// Ctrl-C, and whatever else asks a program on this system to end: heard from when this is made. Not
+/// SIGHUP: who listens for it is no longer deaf to it as `nohup` had wanted.
 #[cfg(unix)]
 struct Ending {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -251,7 +251,6 @@ impl Ending {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -259,7 +258,6 @@ impl Ending {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::INT,
             _ = self.terminate.recv() => Signal::TERM,
-            _ = self.hang_up.recv() => Signal::HUP,
         }
     }
 

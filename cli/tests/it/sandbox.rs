@@ -278,8 +278,8 @@ fn settings_that_cant_be_used_are_named_with_their_files() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_a_signal_to_end_and_a_closed_terminal_end_it_and_its_folder() {
-    for signal in ["-INT", "-TERM", "-HUP"] {
+fn ctrl_c_and_a_signal_to_end_end_it_and_its_folder() {
+    for signal in ["-INT", "-TERM"] {
         let mut started = Started::new(&["--tls"]);
         let root = std::fs::read_to_string(started.said["files"]["ca"].as_str().unwrap()).unwrap();
         assert!(root.starts_with("-----BEGIN CERTIFICATE-----"));
@@ -287,6 +287,19 @@ fn ctrl_c_a_signal_to_end_and_a_closed_terminal_end_it_and_its_folder() {
         assert!(started.end(signal), "{signal}");
         assert!(!started.folder().exists(), "{signal}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn under_nohup_it_survives_its_terminal() {
+    let program = assert_cmd::cargo::cargo_bin!("wechatpay");
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" sandbox --json"]);
+    command.arg(program);
+    let started = Started::with(command);
+    tell(&started.child, "-HUP");
+    let health = run(started.about(&["wait", "--timeout", "5"]));
+    assert_eq!(health.code, 0, "{}", health.stderr);
 }
 
 #[test]
